@@ -1,0 +1,23 @@
+/* The one sanitizer.  Every byte from outside (payloads, keys, headers, names,
+ * error texts) passes it before it reaches a cell, stdout, a log, the title or
+ * the clipboard.  Shown escaped: C0 and DEL (\x1b, \n \r \t by name), C1, invalid
+ * UTF-8 (each bad byte as \xNN), bidi controls, zero-width and other invisible
+ * characters, tag characters, private-use and unassigned code points (\u{202e}). */
+#ifndef WEIR_BASE_TEXT_H
+#define WEIR_BASE_TEXT_H
+
+#include "core/base/mem.h"
+
+/* Decodes one code point; returns bytes eaten (>= 1), *cp = -1 when the byte is not UTF-8. */
+size_t text_next(const uint8_t *p, size_t n, int32_t *cp);
+/* True when the code point may be shown as it is. */
+bool text_is_plain(int32_t cp);
+/* Columns of a plain code point on a terminal: 0 (combining), 1 or 2. */
+int text_width(int32_t cp);
+/* Appends the printable form of s, at most max_bytes of output (never cut inside
+ * an escape or a character); returns the input bytes that were used. */
+size_t text_sanitize(struct buf *out, struct slice s, size_t max_bytes);
+/* As one C string in a caller's buffer, cut with "..." where it does not fit. */
+char *text_safe(struct slice s, char *out, size_t out_size);
+
+#endif

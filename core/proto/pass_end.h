@@ -1,0 +1,22 @@
+/* Ends a schema pass.  No include guard: part of each pass. */
+#undef STRUCT
+#undef END
+#undef FIELD
+#undef STRING
+#undef BYTES
+#undef RECORDS
+#undef LIST
+#undef ARRAY
+#undef OBJECT
+#undef NOBJECT
+#undef REQUEST
+#undef RESPONSE
+#undef DATA
+#undef TFIELD
+#undef TSTRING
+#undef TBYTES
+#undef TRECORDS
+#undef TLIST
+#undef TARRAY
+#undef TOBJECT
+#undef TNOBJECT
