@@ -1,0 +1,127 @@
+/* The one sanitizer, on utf8proc's tables.  Pure functions, any thread.
+ *
+ * What is shown as it is: assigned code points that are neither controls, format
+ * characters, separators of lines, surrogates, private use, nor invisible by the
+ * list below (Unicode's Default_Ignorable_Code_Point outside the Cf category:
+ * fillers and variation selectors, which terminals disagree about). */
+#include "core/base/text.h"
+
+#include <stdio.h>
+#include <utf8proc.h>
+
+#define ESCAPE_SIZE 16 /* the longest is \u{10ffff} */
+
+size_t text_next(const uint8_t *p, size_t n, int32_t *cp) {
+    utf8proc_int32_t got;
+    utf8proc_ssize_t used = utf8proc_iterate(p, n < 4 ? (utf8proc_ssize_t)n : 4, &got);
+    if (used <= 0) {
+        *cp = -1;
+        return 1;
+    }
+    *cp = got;
+    return (size_t)used;
+}
+
+static bool text_is_invisible(int32_t cp) {
+    static const struct { int32_t first, last; } ranges[] = {
+        {0x034f, 0x034f}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2065, 0x2065},
+        {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xffa0, 0xffa0}, {0xfff0, 0xfff8}, {0xe0000, 0xe0fff},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (cp >= ranges[i].first && cp <= ranges[i].last)
+            return true;
+    return false;
+}
+
+bool text_is_plain(int32_t cp) {
+    if (cp < 0x7f)
+        return cp >= 0x20;
+    switch (utf8proc_category(cp)) {
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+        return false;
+    default:
+        return !text_is_invisible(cp);
+    }
+}
+
+int text_width(int32_t cp) {
+    int w = utf8proc_charwidth(cp);
+    return w < 0 ? 0 : w > 2 ? 2 : w;
+}
+
+/* The shown form of the character at p: itself, or an escape.  Returns its size. */
+static size_t text_one(const uint8_t *p, size_t n, char out[ESCAPE_SIZE], size_t *eaten) {
+    int32_t cp;
+    *eaten = text_next(p, n, &cp);
+    if (text_is_plain(cp)) {
+        memcpy(out, p, *eaten);
+        return *eaten;
+    }
+    int used;
+    if (cp == '\n' || cp == '\r' || cp == '\t')
+        used = snprintf(out, ESCAPE_SIZE, "\\%c", cp == '\n' ? 'n' : cp == '\r' ? 'r' : 't');
+    else if (cp < 0x80)
+        used = snprintf(out, ESCAPE_SIZE, "\\x%02x", (unsigned)*p);
+    else
+        used = snprintf(out, ESCAPE_SIZE, "\\u{%x}", (unsigned)cp);
+    return (size_t)used;
+}
+
+static size_t text_ascii_run(const uint8_t *p, size_t n) {
+    size_t i = 0;
+    while (i < n && p[i] >= 0x20 && p[i] < 0x7f)
+        i++;
+    return i;
+}
+
+size_t text_sanitize(struct buf *out, struct slice s, size_t max_bytes) {
+    size_t at = 0;
+    while (at < s.n && max_bytes > 0) {
+        size_t left = s.n - at;
+        size_t run = text_ascii_run(s.p + at, left < max_bytes ? left : max_bytes);
+        if (run > 0) {
+            buf_put(out, s.p + at, run);
+            at += run;
+            max_bytes -= run;
+            continue;
+        }
+        char shown[ESCAPE_SIZE];
+        size_t eaten;
+        size_t n = text_one(s.p + at, left, shown, &eaten);
+        if (n > max_bytes)
+            break;
+        buf_put(out, shown, n);
+        at += eaten;
+        max_bytes -= n;
+    }
+    return at;
+}
+
+char *text_safe(struct slice s, char *out, size_t out_size) {
+    size_t used = 0, keep = 0; /* keep: the last boundary that leaves room for the dots */
+    weir_assert(out_size > 0);
+    for (size_t at = 0; at < s.n;) {
+        char shown[ESCAPE_SIZE];
+        size_t eaten;
+        size_t n = text_one(s.p + at, s.n - at, shown, &eaten);
+        if (used + n >= out_size) {
+            size_t dots = out_size - 1 - keep < 3 ? out_size - 1 - keep : 3;
+            memset(out + keep, '.', dots);
+            used = keep + dots;
+            break;
+        }
+        memcpy(out + used, shown, n);
+        used += n;
+        at += eaten;
+        if (used + 3 < out_size)
+            keep = used;
+    }
+    out[used] = '\0';
+    return out;
+}
