@@ -1,0 +1,145 @@
+/* The picture of a cluster: one immutable snapshot at a time.
+ *
+ * The client thread builds a snapshot and publishes it; the screen and the
+ * script commands only read.  Names and texts in it are raw foreign bytes: they
+ * pass text_sanitize before they are shown.  A snapshot is reference-counted
+ * (atomic); everything in it lives in its own arena and dies with it. */
+#ifndef WEIR_MODEL_MODEL_H
+#define WEIR_MODEL_MODEL_H
+
+#include "core/base/mem.h"
+
+#include <stdatomic.h>
+
+/* SCREENS.md rule 4: the states of a cell.  Stale is not a state but an age. */
+enum value_state {
+    VALUE_WANTED,       /* asked or to be asked, not here yet */
+    VALUE_KNOWN,
+    VALUE_FAILED,       /* asked and failed: `why` of the row or of the snapshot says it */
+    VALUE_NONE,         /* does not apply, or this cluster cannot give it */
+};
+struct value {
+    int64_t v;
+    int64_t at_us;      /* monotonic time of the answer; with VALUE_FAILED: of the last good one, 0 none */
+    enum value_state state;
+};
+struct rate {           /* per second */
+    double v;
+    enum value_state state;
+};
+
+#define HISTORY_LEN 64
+struct history {        /* one rate per refresh, newest last */
+    float v[HISTORY_LEN];
+    uint8_t n;
+};
+
+struct model_broker {
+    int32_t id;
+    struct slice host;
+    int32_t port;
+    struct slice rack;              /* null: none */
+    struct value leads;             /* partitions it leads */
+    struct value groups;            /* groups it coordinates */
+    struct value bytes;             /* log dirs */
+    struct value answered;          /* at_us: when it last answered; v: round trip us */
+    struct slice why;               /* last failure, null: none */
+    bool voter, observer;           /* DescribeQuorum */
+    struct value quorum_lag;        /* log end of the leader minus its own */
+    struct value fetch_age_ms;
+};
+
+struct model_partition {
+    int32_t index, leader, leader_epoch;
+    int16_t error;                  /* Kafka code of Metadata */
+    struct { int32_t n; const int32_t *v; } replicas, isr, offline;
+    struct value start, end;        /* log start offset; high watermark */
+    struct value bytes;
+    struct rate in;                 /* messages per second */
+};
+
+enum trouble { TROUBLE_NONE, TROUBLE_SOON, TROUBLE_BAD };
+
+struct model_topic {
+    struct slice name;
+    struct uuid id;
+    int16_t error;
+    bool internal;
+    enum trouble trouble;           /* under-replicated, offline partition */
+    int32_t n_partitions, replication, in_sync, replicas; /* sums for the ISR column */
+    const struct model_partition *partitions;   /* by index */
+    struct value messages;          /* sum of end - start */
+    struct value bytes;
+    struct rate in;
+    const struct history *history;  /* NULL: nothing yet */
+    struct value groups;            /* groups with a commit or an assignment */
+};
+
+enum lag_kind { LAG_UNKNOWN, LAG_EXACT, LAG_NO_COMMIT, LAG_BELOW_START, LAG_BEYOND_END, LAG_UPPER_BOUND };
+struct model_lag {
+    struct slice topic;
+    int32_t partition;
+    enum lag_kind kind;
+    int64_t committed, start, end;  /* -1: not known */
+    int64_t lag;                    /* exact, upper_bound; else -1 */
+    int64_t lost, ahead;            /* below_start: commit to start; beyond_end: end to commit */
+    int64_t at_us;
+    int32_t member;                 /* index into members, -1 none */
+    struct slice metadata;
+};
+struct model_member {
+    struct slice id, client_id, host, instance_id;
+    struct { int32_t n; const struct model_assigned { struct slice topic; int32_t partition; } *v; } assigned;
+};
+struct model_group {
+    struct slice id, state, type, protocol_type, protocol;
+    int32_t coordinator;
+    int16_t error;
+    struct slice why;
+    enum trouble trouble;
+    struct value n_members, n_topics, lag;
+    struct { int32_t n; const struct model_member *v; } members;
+    struct { int32_t n; const struct model_lag *v; } rows;   /* by topic, partition */
+    struct rate in, out;            /* of its topics; of its commits */
+    const struct history *history;
+    int64_t at_us;                  /* offsets read */
+};
+
+enum link_state { LINK_CONNECTING, LINK_UP, LINK_DOWN };
+struct model_api { int16_t key, min, max; };
+
+struct snapshot {
+    atomic_int refs;
+    struct arena arena;
+    uint64_t serial;                /* grows with each snapshot */
+    int64_t at_us;                  /* monotonic time of the newest answer in it */
+    int64_t interval_us;            /* refresh interval: older than twice is stale */
+    enum link_state link;
+    struct slice why;               /* LINK_DOWN: one sentence */
+    struct slice address;           /* the bootstrap that answered, or that is tried */
+    bool embedded;                  /* weir's own broker */
+    struct slice durability;        /* "fsync", "os", null: not weir's broker */
+    struct slice data_dir;
+    struct slice cluster_id, version;   /* version: guessed from features and APIs, null unknown */
+    int32_t controller;             /* -1 unknown */
+    bool controller_true;           /* from DescribeQuorum, not from Metadata */
+    int32_t controller_epoch;
+    struct { int32_t n; const struct model_broker *v; } brokers;   /* by id */
+    struct { int32_t n; const struct model_topic *v; } topics;     /* by name */
+    struct { int32_t n; const struct model_group *v; } groups;     /* by id */
+    enum value_state topics_state, groups_state;
+    struct { int32_t n; const struct model_api *v; } apis;
+    struct rate in, out;            /* of the cluster; out: commits of all groups */
+    const struct history *in_history;
+    int32_t groups_trouble, topics_trouble;
+};
+struct snapshot *snapshot_new(void);
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot *s);
+const struct model_topic *snapshot_topic(const struct snapshot *s, struct slice name);   /* NULL: not there */
+const struct model_group *snapshot_group(const struct snapshot *s, struct slice id);
+/* Lag by the rules of DESIGN.md 6, from offsets (-1 unknown); compacted or transactional: upper bound. */
+void lag_judge(struct model_lag *row, bool upper_bound);
+const char *lag_kind_name(enum lag_kind k);   /* exact no_commit unknown below_start beyond_end upper_bound */
+
+#endif
