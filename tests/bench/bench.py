@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Measures weir's broker beside its peers, both sides in one run, and prints ratios.
+
+usage: bench.py WEIR DIR-OF-BENCH-PROGRAMS [--rows start,produce,consume,single,latency,idle,restart] [--messages N] [--runs N]
+
+Peers: nats-server (start to first acknowledged message), librdkafka's in-process
+mock broker (produce), the mock without any disk; Apache Kafka where
+tests/cluster can start it. Every figure is a median; the sides take turns.
+A row whose peer is missing says so and prints no ratio.
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Weir:
+    """A broker of our own in a directory of its own; ended and removed at the end."""
+
+    def __init__(self, program, durability, data=None):
+        self.dir = data or tempfile.mkdtemp(prefix='weir-bench-')
+        self.keep = data is not None
+        address = os.path.join(self.dir, 'address')
+        if os.path.exists(address):
+            os.unlink(address)
+        begin = time.monotonic()
+        self.process = subprocess.Popen(
+            [program, 'serve', '--listen', '127.0.0.1:0', '--data', os.path.join(self.dir, 'data'), '--durability',
+             durability, '--address-file', address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not os.path.exists(address):
+            if self.process.poll() is not None or time.monotonic() - begin > 60:
+                sys.exit('bench: weir serve did not start')
+            time.sleep(0.0005)
+        self.started = time.monotonic() - begin
+        with open(address) as f:
+            self.address = f.read().strip()
+        self.pid = self.process.pid
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        self.process.wait(60)
+        if not self.keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def rss_kib(pid):
+    with open(f'/proc/{pid}/smaps_rollup') as f:
+        for line in f:
+            if line.startswith('Rss:'):
+                return int(line.split()[1])
+    return 0
+
+
+def switches(pid):
+    total = 0
+    for task in os.listdir(f'/proc/{pid}/task'):
+        with open(f'/proc/{pid}/task/{task}/status') as f:
+            total += sum(int(line.split()[1]) for line in f if 'ctxt_switches' in line)
+    return total
+
+
+def run_json(command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        sys.exit(f'bench: {" ".join(command)}: {done.stderr.strip()[-400:]}')
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def median(rows, key):
+    return statistics.median(r[key] for r in rows)
+
+
+def row_start(a):
+    def times(kind, command):
+        folder = tempfile.mkdtemp(prefix='weir-bench-')
+        try:
+            done = subprocess.run([a.tool('start'), kind, str(port), '1', folder, *command], capture_output=True, text=True)
+            return float(done.stdout.split()[0]) if done.returncode == 0 else None
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    port = free_port()
+    ours, theirs = [], []
+    nats = shutil.which('nats-server')
+    for _ in range(a.runs * 3):
+        ours.append(times('kafka', [a.weir, 'serve', '--listen', f'127.0.0.1:{port}', '--data', '@DIR']))
+        if nats:
+            theirs.append(times('nats', [nats, '-a', '127.0.0.1', '-p', str(port), '-js', '-sd', '@DIR']))
+    if None in ours:
+        sys.exit('bench: weir did not acknowledge the first message')
+    mine = statistics.median(ours)
+    print(f'start to first acked message, fsync   weir {mine:7.2f} ms', end='')
+    if nats and None not in theirs:
+        peer = statistics.median(theirs)
+        print(f'   nats-server JetStream (no fsync) {peer:7.2f} ms   ratio {mine / peer:.2f}')
+    else:
+        print('   nats-server: not installed')
+
+
+def row_produce(a):
+    for size in (100, 1024):
+        count = a.messages if size == 100 else a.messages // 4
+        rows = {'mock': [], 'fsync': [], 'os': []}
+        for _ in range(a.runs):
+            rows['mock'].append(run_json([a.tool('rdk'), 'produce', 'mock', str(count), str(size)]))
+            for durability in ('fsync', 'os'):
+                w = Weir(a.weir, durability)
+                rows[durability].append(run_json([a.tool('rdk'), 'produce', w.address, str(count), str(size), str(w.pid)]))
+                w.stop()
+        base = median(rows['mock'], 'per_second')
+        for name, what in (('mock', 'librdkafka mock'), ('fsync', 'weir fsync'), ('os', 'weir os')):
+            rate, cost, client = (median(rows[name], k) for k in ('per_second', 'broker_us', 'client_us'))
+            print(f'produce {size:5} B  {what:16} {rate:10,.0f}/s   ratio {rate / base:4.2f}   broker {cost:6.3f} us/message'
+                  f'   client {client:6.3f} us/message   broker/client {cost / client:4.2f}')
+
+
+def row_consume(a):
+    for size in (100, 1024):
+        count = a.messages if size == 100 else a.messages // 4
+        rows = []
+        w = Weir(a.weir, 'os')
+        run_json([a.tool('rdk'), 'produce', w.address, str(count), str(size), str(w.pid)])
+        for _ in range(a.runs):
+            rows.append(run_json([a.tool('rdk'), 'consume', w.address, str(count), str(w.pid), 'bench']))
+        w.stop()
+        rate, cost = median(rows, 'per_second'), median(rows, 'broker_us')
+        print(f'consume {size:5} B  weir             {rate:10,.0f}/s   broker {cost:6.3f} us/message'
+              f'   client {median(rows, "client_us"):6.3f} us/message')
+
+
+def row_idle(a):
+    w = Weir(a.weir, 'fsync')
+    time.sleep(2)
+    before = switches(w.pid)
+    time.sleep(10)
+    rate = (switches(w.pid) - before) / 10
+    print(f'idle  weir {rss_kib(w.pid):6} KiB resident, {rate:.1f} wake-ups/s', end='')
+    nats = shutil.which('nats-server')
+    if nats:
+        folder = tempfile.mkdtemp(prefix='weir-bench-')
+        p = subprocess.Popen([nats, '-a', '127.0.0.1', '-p', str(free_port()), '-js', '-sd', folder], stderr=subprocess.DEVNULL)
+        time.sleep(2)
+        before = switches(p.pid)
+        time.sleep(10)
+        peer = rss_kib(p.pid)
+        print(f'   nats-server {peer} KiB, {(switches(p.pid) - before) / 10:.1f}/s   ratio of memory {rss_kib(w.pid) / peer:.2f}')
+        p.terminate()
+        p.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        print('   nats-server: not installed')
+    run_json([a.tool('rdk'), 'produce', w.address, str(a.messages), '1024', str(w.pid)])
+    print(f'      after {a.messages * 1024 / 1e9:.1f} GB produced: {rss_kib(w.pid)} KiB resident')
+    w.stop()
+
+
+def row_restart(a):
+    folder = tempfile.mkdtemp(prefix='weir-bench-')
+    try:
+        w = Weir(a.weir, 'fsync', folder)
+        first = w.started
+        count = 3_000_000
+        run_json([a.tool('rdk'), 'produce', w.address, str(count), '1024', str(w.pid)])
+        w.stop(signal.SIGKILL)
+        w = Weir(a.weir, 'fsync', folder)
+        print(f'restart after kill -9 with {count * 1024 / 1e9:.1f} GB: {w.started * 1000:.0f} ms   empty start {first * 1000:.0f} ms   '
+              f'ratio {w.started / first:.1f}')
+        w.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+ROWS = {'start': row_start, 'produce': row_produce, 'consume': row_consume, 'idle': row_idle, 'restart': row_restart}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('weir')
+    p.add_argument('tools')
+    p.add_argument('--rows', default=','.join(ROWS))
+    p.add_argument('--messages', type=int, default=2_000_000)
+    p.add_argument('--runs', type=int, default=3)
+    a = p.parse_args()
+    a.tool = lambda name: os.path.join(a.tools, name)
+    print(f'{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; medians of {a.runs} runs, the sides in turn')
+    for name in a.rows.split(','):
+        if name not in ROWS:
+            p.error(f'no such row: {name}; there are {", ".join(ROWS)}')
+        ROWS[name](a)
+
+
+main()
