@@ -2,8 +2,8 @@
  *
  * core/proto/schema/NAME.def describes one API as rows.  The same file is
  * included several times with different macros: here it makes the C structs
- * (`struct fetch_req`, `struct fetch_resp_partition`, ...), in proto.c the field
- * tables and the message table.  schema/all.def lists the files.
+ * (`struct fetch_req`, `struct fetch_resp_partition`, ...), in proto_tables.c the
+ * field tables and the message table.  schema/all.def lists the files.
  *
  * Rows (S = the struct the row belongs to, since/until = versions, VMAX = open end,
  * ns = first version in which null is allowed, NN = never, tag = tagged field number):
@@ -20,6 +20,8 @@
  *   REQUEST(S, key, min, max, first_flexible)  RESPONSE(...)  DATA(S, min, max, first_flexible)
  * Lists and arrays are `struct { int32_t n; T *v; } name`, n == -1 for null.
  *
+ * The default of a string, bytes or list is null where it may be null from its
+ * first version on, else empty; records default to empty.
  * A field absent from a version takes its default when decoded and is left out
  * when encoded.  Tagged fields equal to their default are left out.
  * Thread: all functions are pure; tables are constant. */
@@ -68,6 +70,7 @@ struct proto_field {
 struct proto_struct {
     const char *name;
     const struct proto_field *fields;
+    _Atomic uint16_t *min_size;       /* per version, 0: not yet computed */
     uint16_t n_fields;
     uint16_t size;                    /* sizeof the C struct */
 };
@@ -101,7 +104,9 @@ void proto_init(const struct proto_struct *s, void *body);
  * left divided by the element's smallest wire size before anything is allocated;
  * negative lengths other than null are refused, -2 and below read as null for
  * arrays as Kafka does; unknown tags are skipped; bytes after the body are left.
- * ERR_CORRUPT: the bytes do not fit the schema.  ERR_LIMIT: the arena's cap. */
+ * ERR_CORRUPT: the bytes do not fit the schema.  ERR_LIMIT: the arena's cap.
+ * ERR_UNSUPPORTED: a version outside the schema.  After an error *body is all
+ * defaults. */
 enum err proto_decode(const struct proto_message *m, int version, struct slice in, struct arena *a,
                       void *body, size_t *used) WEIR_MUST_CHECK;
 
@@ -139,6 +144,11 @@ void proto_encode_request_header(const struct proto_request_header *h, struct bu
 void proto_encode_response_header(int16_t key, int16_t version, int32_t correlation_id, struct buf *out);
 enum err proto_decode_response_header(int16_t key, int16_t version, struct slice frame, int32_t *correlation_id,
                                       size_t *used) WEIR_MUST_CHECK;
+
+/* Unsigned varints, at most 5 bytes.  get returns the bytes eaten, 0 when cut, too
+ * long or above 32 bits; set needs room for 5 and returns the bytes written. */
+size_t proto_uvarint_get(const uint8_t *p, size_t n, uint32_t *v);
+size_t proto_uvarint_set(uint8_t *p, uint32_t v);
 
 /* One line of text, for the protocol log and for tests; sanitised, cut at max_bytes. */
 void proto_print(const struct proto_message *m, int version, const void *body, struct buf *out, size_t max_bytes);
