@@ -78,7 +78,8 @@ struct record_iter {
     struct slice rest;
     int32_t index;
 };
-/* OK, ERR_NOT_FOUND at the end (count records were read), ERR_CORRUPT. */
+/* OK; ERR_NOT_FOUND at the end, when count records used up all bytes; ERR_CORRUPT.
+ * Headers are checked here, so record_header_next succeeds n_headers times. */
 enum err record_next(struct record_iter *it, struct record *r) WEIR_MUST_CHECK;
 enum err record_header_next(struct slice *headers, struct record_header *h) WEIR_MUST_CHECK;
 
@@ -90,12 +91,14 @@ enum err codec_decompress(enum batch_codec codec, struct slice in, size_t max_by
 enum err codec_compress(enum batch_codec codec, int level, struct slice in, struct buf *out) WEIR_MUST_CHECK;
 const char *codec_name(enum batch_codec codec);             /* "none" "gzip" "snappy" "lz4" "zstd" */
 
-/* Builds a batch record by record: start, add..., finish (sealed bytes appended to out). */
+/* Builds a batch record by record: start, add..., finish (sealed bytes appended to out).
+ * Zero-initialise; may be started again.  start sets the producer fields to "none";
+ * they and the attributes may be set between start and finish. */
 struct batch_builder {
     struct buf records;
     int64_t base_offset, base_timestamp, max_timestamp, producer_id;
     int16_t attributes, producer_epoch;
-    int32_t base_sequence, count, leader_epoch;
+    int32_t base_sequence, count, leader_epoch, last_offset_delta;
 };
 void batch_start(struct batch_builder *b, int64_t base_offset, int64_t base_timestamp_ms);
 void batch_add(struct batch_builder *b, int64_t offset_delta, int64_t timestamp_ms, struct slice key, struct slice value,

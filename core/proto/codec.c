@@ -1,0 +1,237 @@
+/* Compression of record data: zlib, snappy, lz4 and zstd behind two calls.
+ *
+ * Input is hostile.  The output buffer grows with what really comes out, never
+ * by a size that the input claims, and never past the caller's limit; after an
+ * error the buffer is as it was.  zstd may reserve the window that a frame
+ * claims (128 MiB at most); its pages become real only as data fills them.
+ * Contexts live for one call: no state is kept, any thread. */
+#include "core/proto/batch.h"
+
+#include <limits.h>
+#include <lz4frame.h>
+#include <snappy-c.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#define CHUNK_MIN_BYTES 4096
+#define SNAPPY_BLOCK_BYTES (32 * 1024)
+#define SNAPPY_MAX_RATIO 32       /* its densest element makes 64 bytes of 3 */
+
+/* Xerial's framing: this, then blocks of a big-endian i32 length and bare snappy. */
+static const uint8_t xerial_magic[8] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
+#define XERIAL_HEADER_BYTES 16    /* magic, i32 version, i32 oldest compatible version */
+
+/* Where decompressed bytes go. */
+struct drain {
+    struct buf *out;
+    size_t start, max_bytes, chunk;
+};
+
+/* Room for the next piece, at least one byte more than the limit leaves, so that
+ * "exactly at the limit" and "over it" differ. */
+static uint8_t *drain_room(struct drain *d, size_t *room) {
+    size_t left = d->max_bytes - (d->out->n - d->start);
+    if (left == SIZE_MAX)
+        left--;
+    size_t n = d->chunk < left + 1 ? d->chunk : left + 1;
+    uint8_t *p = buf_reserve(d->out, n);
+    if (d->chunk < (size_t)1 << 20)
+        d->chunk *= 2;
+    *room = n;
+    return p;
+}
+
+static enum err drain_took(struct drain *d, size_t n) {
+    d->out->n += n;
+    return d->out->n - d->start > d->max_bytes ? ERR_TOO_LARGE : OK;
+}
+
+static enum err gzip_decompress(struct slice in, struct drain *d) {
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.p, .avail_in = (uInt)in.n};
+    if (inflateInit2(&z, 15 + 16) != Z_OK)
+        weir_oom(0);
+    enum err e = OK;
+    while (e == OK) {
+        size_t room;
+        z.next_out = drain_room(d, &room);
+        z.avail_out = (uInt)room;
+        int rc = inflate(&z, Z_NO_FLUSH);
+        e = drain_took(d, room - z.avail_out);
+        if (rc == Z_STREAM_END) {
+            /* Java reads members one after the other and ignores what is none. */
+            if (e != OK || z.avail_in < 2 || z.next_in[0] != 0x1f || z.next_in[1] != 0x8b)
+                break;
+            inflateReset(&z);
+        } else if (e == OK && (rc != Z_OK || (z.avail_in == 0 && z.avail_out != 0))) {
+            e = ERR_CORRUPT;
+        }
+    }
+    inflateEnd(&z);
+    return e;
+}
+
+static enum err zstd_decompress(struct slice in, struct drain *d) {
+    ZSTD_DStream *z = ZSTD_createDStream();
+    if (z == NULL)
+        weir_oom(0);
+    ZSTD_inBuffer from = {in.p, in.n, 0};
+    enum err e = OK;
+    for (size_t rc = 1; e == OK && (rc != 0 || from.pos < from.size);) {
+        size_t room;
+        ZSTD_outBuffer to = {drain_room(d, &room), 0, 0};
+        to.size = room;
+        rc = ZSTD_decompressStream(z, &to, &from);
+        e = drain_took(d, to.pos);
+        if (ZSTD_isError(rc) || (e == OK && rc != 0 && from.pos == from.size && to.pos < to.size))
+            e = ERR_CORRUPT;
+    }
+    ZSTD_freeDStream(z);
+    return e;
+}
+
+static enum err lz4_decompress(struct slice in, struct drain *d) {
+    LZ4F_dctx *z;
+    if (LZ4F_isError(LZ4F_createDecompressionContext(&z, LZ4F_VERSION)))
+        weir_oom(0);
+    enum err e = OK;
+    for (size_t rc = 1, at = 0; e == OK && rc != 0;) {
+        size_t room, used = in.n - at;
+        uint8_t *to = drain_room(d, &room);
+        size_t made = room;
+        rc = LZ4F_decompress(z, to, &made, in.p + at, &used, NULL);
+        at += used;
+        if (LZ4F_isError(rc))
+            e = ERR_CORRUPT;
+        else if ((e = drain_took(d, made)) == OK && rc != 0 && at == in.n && made < room)
+            e = ERR_CORRUPT; /* it wants more than there is */
+    }
+    LZ4F_freeDecompressionContext(z);
+    return e;
+}
+
+/* One bare block.  Its size is claimed by its first bytes: it must be within what
+ * the format can reach before memory is taken for it. */
+static enum err snappy_block(struct slice in, struct drain *d) {
+    size_t n;
+    if (snappy_uncompressed_length((const char *)in.p, in.n, &n) != SNAPPY_OK || n / SNAPPY_MAX_RATIO > in.n)
+        return ERR_CORRUPT;
+    if (n > d->max_bytes - (d->out->n - d->start))
+        return ERR_TOO_LARGE;
+    char *to = (char *)buf_reserve(d->out, n);
+    if (snappy_uncompress((const char *)in.p, in.n, to, &n) != SNAPPY_OK)
+        return ERR_CORRUPT;
+    return drain_took(d, n);
+}
+
+static enum err snappy_decompress(struct slice in, struct drain *d) {
+    if (in.n < XERIAL_HEADER_BYTES || memcmp(in.p, xerial_magic, sizeof xerial_magic) != 0)
+        return snappy_block(in, d);
+    in = slice_of(in.p + XERIAL_HEADER_BYTES, in.n - XERIAL_HEADER_BYTES);
+    enum err e = OK;
+    while (e == OK && in.n > 0) {
+        if (in.n < 4)
+            return ERR_CORRUPT;
+        size_t n = be32_get(in.p);
+        if (n > in.n - 4)
+            return ERR_CORRUPT;
+        e = snappy_block(slice_of(in.p + 4, n), d);
+        in = slice_of(in.p + 4 + n, in.n - 4 - n);
+    }
+    return e;
+}
+
+enum err codec_decompress(enum batch_codec codec, struct slice in, size_t max_bytes, struct buf *out) {
+    struct drain d = {out, out->n, max_bytes, in.n < CHUNK_MIN_BYTES / 2 ? CHUNK_MIN_BYTES : in.n * 2};
+    enum err e;
+    if (in.p == NULL)
+        in = SLICE("");
+    if (in.n > INT32_MAX)
+        return ERR_TOO_LARGE;
+    switch (codec) {
+    case CODEC_NONE:
+        if (in.n > max_bytes)
+            return ERR_TOO_LARGE;
+        buf_put(out, in.p, in.n);
+        return OK;
+    case CODEC_GZIP: e = gzip_decompress(in, &d); break;
+    case CODEC_SNAPPY: e = snappy_decompress(in, &d); break;
+    case CODEC_LZ4: e = lz4_decompress(in, &d); break;
+    case CODEC_ZSTD: e = zstd_decompress(in, &d); break;
+    default: return ERR_UNSUPPORTED;
+    }
+    if (e != OK)
+        out->n = d.start;
+    return e;
+}
+
+static void gzip_compress(int level, struct slice in, struct buf *out) {
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.p, .avail_in = (uInt)in.n};
+    if (deflateInit2(&z, level < 1 || level > 9 ? Z_DEFAULT_COMPRESSION : level, Z_DEFLATED, 15 + 16, 8,
+                     Z_DEFAULT_STRATEGY) != Z_OK)
+        weir_oom(0);
+    size_t room = deflateBound(&z, (uLong)in.n);
+    z.next_out = buf_reserve(out, room);
+    z.avail_out = (uInt)room;
+    int rc = deflate(&z, Z_FINISH);
+    weir_assert(rc == Z_STREAM_END);
+    out->n += room - z.avail_out;
+    deflateEnd(&z);
+}
+
+static void zstd_compress(int level, struct slice in, struct buf *out) {
+    size_t room = ZSTD_compressBound(in.n);
+    if (level == INT32_MIN)
+        level = ZSTD_CLEVEL_DEFAULT;
+    size_t n = ZSTD_compress(buf_reserve(out, room), room, in.p, in.n, level);
+    if (ZSTD_isError(n)) /* the room is enough and any level is clamped: only memory is left */
+        weir_oom(room);
+    out->n += n;
+}
+
+static void lz4_compress(int level, struct slice in, struct buf *out) {
+    LZ4F_preferences_t how = {
+        .frameInfo = {.blockSizeID = LZ4F_max64KB, .blockMode = LZ4F_blockIndependent},
+        .compressionLevel = level == INT32_MIN ? 0 : level,
+    };
+    size_t room = LZ4F_compressFrameBound(in.n, &how);
+    size_t n = LZ4F_compressFrame(buf_reserve(out, room), room, in.p, in.n, &how);
+    if (LZ4F_isError(n))
+        weir_oom(room);
+    out->n += n;
+}
+
+static void snappy_compress_framed(struct slice in, struct buf *out) {
+    buf_put(out, xerial_magic, sizeof xerial_magic);
+    buf_put_be32(out, 1);
+    buf_put_be32(out, 1);
+    for (size_t at = 0; at < in.n;) {
+        size_t part = in.n - at < SNAPPY_BLOCK_BYTES ? in.n - at : SNAPPY_BLOCK_BYTES;
+        size_t n = snappy_max_compressed_length(part);
+        uint8_t *to = buf_reserve(out, n + 4);
+        snappy_status rc = snappy_compress((const char *)in.p + at, part, (char *)to + 4, &n);
+        weir_assert(rc == SNAPPY_OK);
+        be32_set(to, (uint32_t)n);
+        out->n += n + 4;
+        at += part;
+    }
+}
+
+enum err codec_compress(enum batch_codec codec, int level, struct slice in, struct buf *out) {
+    if (in.p == NULL)
+        in = SLICE("");
+    if (in.n > INT32_MAX / 2)
+        return ERR_TOO_LARGE;
+    switch (codec) {
+    case CODEC_NONE: buf_put(out, in.p, in.n); return OK;
+    case CODEC_GZIP: gzip_compress(level, in, out); return OK;
+    case CODEC_SNAPPY: snappy_compress_framed(in, out); return OK;
+    case CODEC_LZ4: lz4_compress(level, in, out); return OK;
+    case CODEC_ZSTD: zstd_compress(level, in, out); return OK;
+    default: return ERR_UNSUPPORTED;
+    }
+}
+
+const char *codec_name(enum batch_codec codec) {
+    static const char *const names[CODEC_N] = {"none", "gzip", "snappy", "lz4", "zstd"};
+    return (unsigned)codec < CODEC_N ? names[codec] : "unknown";
+}
