@@ -102,13 +102,18 @@ struct tail_spec {
     const char *filter;               /* NULL: none; text, or /regex/ on key, value and header values */
     size_t ring_bytes;                /* 0: 32 MiB */
     bool stop_at_end;                 /* script commands: finish at the end seen at the start */
+    /* Script commands that write to a pipe: nothing is dropped; reading from the
+     * cluster stops while the ring is full of rows that tail_rows has not handed
+     * out (a row is handed out when a later `from` passes it). */
+    bool lossless;
+    size_t cut_bytes;                 /* keys and values are kept up to this; 0: 64 KiB; SIZE_MAX: whole */
 };
 struct tail_row {                     /* slices valid until the next tail_rows call of this tail */
     uint64_t serial;                  /* 1-based number of this row since the tail was opened */
     int32_t partition;
     int64_t offset, timestamp_ms;
     bool append_time;
-    struct slice key, value;          /* cut to 64 KiB each; full length in *_bytes */
+    struct slice key, value;          /* cut to cut_bytes each; full length in *_bytes */
     size_t key_bytes, value_bytes;
     int32_t n_headers;
     struct slice headers;             /* encoded: record_header_next */
