@@ -55,7 +55,7 @@ struct client_action {
     const char *name;                 /* topic or group */
     int32_t partitions, replication;  /* create: -1 = the broker's default */
     const struct client_property *configs; size_t n_configs;   /* create, alter; value NULL: back to default */
-    const struct { const char *topic; int32_t partition; int64_t offset; } *offsets; size_t n_offsets;
+    const struct client_offset { const char *topic; int32_t partition; int64_t offset; } *offsets; size_t n_offsets;
     bool validate_only;
 };
 uint64_t client_act(struct client *c, const struct client_action *a);   /* copied; returns its id */
