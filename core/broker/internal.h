@@ -38,7 +38,7 @@ struct topic_values {
     int64_t timestamp_before_max_ms, timestamp_after_max_ms;
     int compression;                  /* -1: producer; else enum batch_codec */
     int compression_level;
-    bool compact;
+    bool compact, delete_old;
     struct log_config log;
 };
 
@@ -57,6 +57,8 @@ struct topic {
     bool internal;
     struct topic_configs *configs;
     struct topic_values v;            /* resolved */
+    uint64_t asked_in;                /* the request that met it last (stats.requests), to find repeats */
+    bool deleting;                    /* topic_delete is at work: its long polls see it as unknown */
     UT_hash_handle by_name, by_id;
 };
 
@@ -72,6 +74,9 @@ struct request {
     uint64_t ticket;                  /* REQUEST_WAITS_DURABLE */
     struct broker_response *response;
     bool no_response;                 /* Produce with acks=0 */
+    bool hang_up;                     /* instead of an answer, in its turn */
+    bool too_large;                   /* its arena went past the cap: hang up instead of the answer */
+    const char *hang_up_reason;
     /* Store failed while waiting: must build and encode the error answer with request_reply. */
     void (*on_failed)(struct broker *b, struct request *rq);
     /* Connection gone while parked: unhook from wherever it waits; the request is freed after. */
@@ -106,8 +111,15 @@ struct broker {
     struct groups *groups;            /* group.c */
     struct fetch_sessions *sessions;  /* fetch_session.c */
     int64_t producer_id_next, producer_id_end;
+    uint64_t producer_id_ticket;      /* of the block that producer_id_next is in */
     struct broker_conn *conns;
     struct request *durable_first, *durable_last;
+    struct request *spare;            /* freed requests with a small arena, for the next frame */
+    size_t n_spare;
+    struct fetch_op *woken;           /* long polls to look at when the tick ends (fetch.c) */
+    struct timer retention_timer;
+    uint64_t hash_seed;               /* keyset.c */
+    struct buf scratch, recompressed; /* of one produce (produce.c) */
     struct timers timers;
     struct broker_stats stats;
     bool writable;                    /* false while the disk is full */
@@ -128,8 +140,18 @@ void request_finish_silently(struct broker *b, struct request *rq);
 void request_hang_up(struct broker *b, struct request *rq, const char *reason);
 /* A zeroed, defaulted array of n response structs in the request's arena; never NULL (response arenas
  * are capped far above what a request of the size limit can ask for; past it the connection closes). */
-#define request_array(rq, type, n) ((struct type *)request_alloc_array((rq), PROTO_STRUCT(type), (size_t)(n)))
-void *request_alloc_array(struct request *rq, const struct proto_struct *s, size_t n);
+#define request_array(rq, type, n) ((struct type *)request_alloc_array((rq), PROTO_STRUCT(type), (int64_t)(n)))
+void *request_alloc_array(struct request *rq, const struct proto_struct *s, int64_t n);   /* below 0: 0 */
+/* The same for bytes and text: never null. */
+void *request_alloc(struct request *rq, size_t n);                 /* zeroed */
+struct slice request_dup(struct request *rq, struct slice s);      /* null stays null */
+struct slice request_printf(struct request *rq, const char *format, ...) WEIR_PRINTF(2, 3);
+/* Text from a client as valid UTF-8: bytes that are none become U+FFFD, as Kafka's decoder does. */
+struct slice request_utf8(struct request *rq, struct slice s);
+bool request_client_is(const struct request *rq, const char *client_id);
+/* The store's durable event: answers what waited for it. */
+void request_on_durable(struct broker *b, uint64_t durable, enum err result);
+void request_free(struct broker *b, struct request *rq);
 static inline int64_t broker_now_us(struct broker *b) { return b->env->mono_us(b->env); }
 static inline int64_t broker_now_ms(struct broker *b) { return b->env->wall_ms(b->env); }
 
@@ -142,6 +164,11 @@ typedef void handler_fn(struct broker *b, struct request *rq);
 /* ---- topic.c ---- */
 #define TOPIC_NAME_MAX 249
 bool topic_name_valid(struct slice name, const char **why);
+/* The sentence that Kafka answers for a bad name; in the request's arena. */
+struct slice topic_name_error(struct request *rq, struct slice name);
+/* A topic whose name differs only in '.' and '_'; NULL: none. */
+struct topic *topic_colliding(struct broker *b, struct slice name);
+bool topic_name_internal(struct slice name);
 struct topic *topic_find(struct broker *b, struct slice name);
 struct topic *topic_find_id(struct broker *b, const struct uuid *id);
 /* OK, ERR_EXISTS, ERR_INVALID, store errors.  Configs: names checked before (configs.c). */
@@ -154,11 +181,16 @@ enum err topic_save(struct broker *b, struct topic *t, uint64_t *ticket) WEIR_MU
 struct partition *partition_find(struct broker *b, struct slice topic, int32_t index);  /* NULL: unknown */
 enum err topics_load(struct broker *b, struct error *e);
 void topics_free(struct broker *b);
+struct partition *topic_partition(struct topic *t, int32_t index);  /* NULL: t is NULL or has no such partition */
+/* Why a manual list of replicas cannot be, as Kafka says it; null: it can. */
+struct slice assignment_error(struct broker *b, struct request *rq, const int32_t *ids, int32_t n);
 /* Last stable offset: the high watermark until transactions are there. */
 int64_t partition_lso(const struct partition *p);
 /* The internal topic __consumer_offsets, made when first needed. */
 enum err topic_offsets(struct broker *b, struct topic **out, uint64_t *ticket) WEIR_MUST_CHECK;
 int16_t kafka_error_of(enum err e);   /* store's errors as Kafka's codes */
+/* KAFKA_NONE, or 74/75 when a client's idea of the leader epoch is behind or ahead; negative: no idea. */
+int16_t partition_check_epoch(const struct partition *p, int32_t current_leader_epoch);
 
 /* ---- produce.c: also used for internal appends ---- */
 /* Appends a batch that the broker built itself. */
@@ -166,7 +198,9 @@ enum err partition_append(struct broker *b, struct partition *p, uint8_t *batch,
 
 /* ---- fetch.c ---- */
 void fetch_partition_advanced(struct broker *b, struct partition *p);   /* high watermark or start moved */
+void fetch_partition_readable(struct broker *b, struct partition *p);   /* a cold read may be tried again */
 void fetch_topic_deleted(struct broker *b, struct topic *t);            /* wakes its long polls */
+void fetch_run_woken(struct broker *b);                                 /* end of tick */
 
 /* ---- group.c and its files (the coordinator) ---- */
 enum err groups_new(struct broker *b, struct error *e);      /* after topics_load: replays __consumer_offsets */
@@ -174,12 +208,59 @@ void groups_free(struct broker *b);
 void groups_topic_deleted(struct broker *b, struct topic *t, uint64_t *ticket);
 size_t groups_count(const struct broker *b);
 
-/* ---- configs.c ---- */
+/* ---- configs.c (values), configs_describe.c and configs_alter.c (the admin APIs) ---- */
+enum config_scope { SCOPE_TOPIC, SCOPE_BROKER, SCOPE_GROUP, SCOPE_METRICS };
+/* Kafka's codes of config types and sources */
+enum config_type {
+    CONFIG_BOOLEAN = 1, CONFIG_STRING, CONFIG_INT, CONFIG_SHORT, CONFIG_LONG, CONFIG_DOUBLE, CONFIG_LIST, CONFIG_CLASS,
+    CONFIG_PASSWORD,
+};
+enum config_source {
+    SOURCE_TOPIC = 1, SOURCE_BROKER, SOURCE_DEFAULT_BROKER, SOURCE_STATIC, SOURCE_DEFAULT, SOURCE_LOGGER,
+    SOURCE_METRICS, SOURCE_GROUP,
+};
+enum config_update { UPDATE_READ_ONLY, UPDATE_PER_BROKER, UPDATE_CLUSTER };
+/* One row of configs.def. */
+struct config_row {
+    const char *name;
+    enum config_type type;
+    const char *def;                  /* NULL: null */
+    const char *broker;               /* topic rows: the broker config it falls back to; NULL: none */
+    const char *rule;                 /* ">=N", "N..M", "a|b|c", "" */
+    enum config_update update;        /* broker rows */
+    bool acts;                        /* false: stored and shown only */
+    const char *doc;
+};
+const struct config_row *config_row_find(enum config_scope scope, struct slice name);   /* NULL: unknown */
+const struct config_row *config_rows(enum config_scope scope, size_t *n);               /* by name */
+/* OK or ERR_INVALID with Kafka's own sentence. */
+enum err config_check(const struct config_row *row, struct slice value, struct error *e) WEIR_MUST_CHECK;
+/* A topic's whole set of overrides: names, values, and the rules between them. */
+enum err topic_configs_check(struct broker *b, const struct config_entry *v, size_t n, struct error *e) WEIR_MUST_CHECK;
+/* The override of a topic, NULL: not set. */
+const char *topic_configs_get(const struct topic *t, const char *name);
+size_t topic_configs_list(const struct topic *t, struct config_entry *out, size_t max);
+void topic_configs_set(struct topic *t, const struct config_entry *v, size_t n);   /* replaces all */
+void topic_configs_free(struct topic *t);
+/* What a topic config is worth without an override, and where that comes from. */
+const char *topic_config_default(struct broker *b, const struct config_row *row, enum config_source *source);
+/* A broker config and where its value comes from; NULL: null. */
+const char *broker_config_value(struct broker *b, const struct config_row *row, enum config_source *source);
+/* Every place that gives a broker config a value, the winner first. */
+struct config_place { const char *value; enum config_source source; };
+size_t broker_config_places(struct broker *b, const struct config_row *row, struct config_place out[4]);
+/* Dynamic broker configs: of this broker (whole = false) or the cluster's default.  value NULL: removed. */
+enum err broker_config_set(struct broker *b, bool whole, struct slice name, const char *value, uint64_t *ticket) WEIR_MUST_CHECK;
+/* Names of the dynamic ones, also those without a row. */
+size_t broker_config_dynamic(struct broker *b, bool whole, struct config_entry *out, size_t max);
 enum err configs_new(struct broker *b, struct error *e);     /* settings and the map's dynamic ones */
 void configs_free(struct broker *b);
 int64_t config_int(struct broker *b, const char *name);      /* resolved broker config; bug if unknown */
+double config_double(struct broker *b, const char *name);
 bool config_bool(struct broker *b, const char *name);
 const char *config_string(struct broker *b, const char *name);
 void topic_configs_resolve(struct broker *b, struct topic *t);   /* overrides and broker defaults -> t->v, store_log_configure */
+/* handler's helper: CreateTopics and DescribeConfigs list a topic's configs the same way */
+const char *topic_config_value(struct broker *b, const struct topic *t, const struct config_row *row, enum config_source *source);
 
 #endif
