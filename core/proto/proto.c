@@ -17,7 +17,7 @@ const uint8_t proto_memory_size[] = {
 
 void proto_set_default(const struct proto_field *f, uint8_t *at) {
     if (f->shape == PS_ARRAY) {
-        *(struct proto_array *)(void *)at = (struct proto_array){proto_null_by_default(f) ? -1 : 0, NULL};
+        *(struct proto_array *)(void *)at = (struct proto_array){0, NULL};
         return;
     }
     if (f->shape == PS_POINTER) {

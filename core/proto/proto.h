@@ -20,8 +20,8 @@
  *   REQUEST(S, key, min, max, first_flexible)  RESPONSE(...)  DATA(S, min, max, first_flexible)
  * Lists and arrays are `struct { int32_t n; T *v; } name`, n == -1 for null.
  *
- * The default of a string, bytes or list is null where it may be null from its
- * first version on, else empty; records default to empty.
+ * The default of a string or bytes is null where it may be null from its first
+ * version on, else empty; lists, arrays and records default to empty.
  * A field absent from a version takes its default when decoded and is left out
  * when encoded.  Tagged fields equal to their default are left out.
  * Thread: all functions are pure; tables are constant. */

@@ -123,10 +123,8 @@ static inline void encode_field(struct encoder *e, const struct proto_field *f, 
 }
 
 static bool encode_is_default(const struct proto_field *f, const uint8_t *from) {
-    if (f->shape == PS_ARRAY) {
-        int32_t n = ((const struct proto_array *)(const void *)from)->n;
-        return proto_null_by_default(f) ? n < 0 : n == 0;
-    }
+    if (f->shape == PS_ARRAY)
+        return ((const struct proto_array *)(const void *)from)->n == 0;
     if (f->shape == PS_POINTER)
         return *(const void *const *)(const void *)from == NULL;
     if (f->type == PT_STRUCT) {

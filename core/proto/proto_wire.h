@@ -26,9 +26,11 @@ static inline bool proto_has(const struct proto_field *f, int version) {
 static inline size_t proto_element_size(const struct proto_field *f) {
     return f->type == PT_STRUCT ? f->sub->size : proto_memory_size[f->type];
 }
-/* Null is the default of what may be null from its first version on. */
+/* Null is the default of strings and bytes that may be null from their first
+ * version on.  Not of records and arrays: where they may be null clients have
+ * been seen to end on it, so null there is always said aloud. */
 static inline bool proto_null_by_default(const struct proto_field *f) {
-    return f->null_since <= f->since && f->type != PT_RECORDS;
+    return f->shape == PS_ONE && f->null_since <= f->since && f->type != PT_RECORDS;
 }
 /* The fewest bytes the struct can take in this version; at least 1. */
 size_t proto_min_size(const struct proto_struct *s, int version, bool flexible);
