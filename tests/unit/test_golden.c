@@ -4,6 +4,7 @@
  * tests/golden/CLIENT-API.hex: "client api version request|response", hex lines, an
  * empty line.  Direction "data": a struct of __consumer_offsets behind its version. */
 #include "core/proto/apis.h"
+#include "core/proto/batch.h"
 
 #include <glob.h>
 #include <setjmp.h>
@@ -14,6 +15,8 @@
 #include <cmocka.h>
 
 #define ARENA_CAP (4u << 20)
+
+static unsigned codecs_seen;
 
 struct frame {
     char client[64], name[64], direction[16];
@@ -77,6 +80,39 @@ static void embedded_again(const struct proto_message *m, struct slice in, struc
     buf_fini(&out);
 }
 
+/* Batches of real producers, every codec: whole ones must hold what they promise. */
+static void batches_read(struct slice in) {
+    struct batch b;
+    while (batch_parse(in, &b) == OK) {
+        struct buf records = {0};
+        struct record r;
+        assert_int_equal(b.magic, 2);
+        assert_true(batch_crc_ok(&b));
+        assert_int_equal(codec_decompress(batch_codec(&b), b.records, ARENA_CAP, &records), OK);
+        struct record_iter it = {.batch = &b, .rest = buf_slice(&records)};
+        enum err e;
+        while ((e = record_next(&it, &r)) == OK)
+            continue;
+        assert_int_equal(e, ERR_NOT_FOUND);
+        assert_int_equal(it.index, b.count);
+        codecs_seen |= 1u << batch_codec(&b);
+        buf_fini(&records);
+        in = slice_of(in.p + b.bytes.n, in.n - b.bytes.n);
+    }
+}
+
+static void produced(const struct produce_req *p) {
+    for (int32_t i = 0; i < p->topic_data.n; i++)
+        for (int32_t j = 0; j < p->topic_data.v[i].partition_data.n; j++)
+            batches_read(p->topic_data.v[i].partition_data.v[j].records);
+}
+
+static void fetched(const struct fetch_resp *f) {
+    for (int32_t i = 0; i < f->responses.n; i++)
+        for (int32_t j = 0; j < f->responses.v[i].partitions.n; j++)
+            batches_read(f->responses.v[i].partitions.v[j].records);
+}
+
 static void embedded(const struct proto_message *m, const void *body, struct arena *a) {
     if (m->body == PROTO_STRUCT(join_group_req)) {
         const struct join_group_req *j = body;
@@ -84,6 +120,10 @@ static void embedded(const struct proto_message *m, const void *body, struct are
             embedded_again(PROTO_MESSAGE(consumer_subscription), j->protocols.v[i].metadata, a);
     } else if (m->body == PROTO_STRUCT(sync_group_resp)) {
         embedded_again(PROTO_MESSAGE(consumer_assignment), ((const struct sync_group_resp *)body)->assignment, a);
+    } else if (m->body == PROTO_STRUCT(produce_req)) {
+        produced(body);
+    } else if (m->body == PROTO_STRUCT(fetch_resp)) {
+        fetched(body);
     }
 }
 
@@ -139,6 +179,7 @@ static void test_frames(void **state) {
     }
     globfree(&files);
     assert_true(n >= 250);
+    assert_int_equal(codecs_seen, (1u << CODEC_N) - 1);
 }
 
 int main(void) {
