@@ -37,7 +37,8 @@ struct env_sync {
     size_t n_files;
     const char *dirs[ENV_SYNC_MAX];   /* caller's strings, alive until done */
     size_t n_dirs;
-    bool data_only;                   /* fdatasync instead of fsync */
+    bool data_only;                   /* fdatasync instead of fsync (files; directories are always synced whole) */
+    bool background;                  /* not urgent: must not hold up a sync that is not */
     void (*done)(struct env_sync *s, enum err result, void *ctx);
     void *ctx;
     void *env_private;

@@ -67,6 +67,8 @@ enum err store_open(struct store **out, struct env *env, const struct store_conf
                     const struct store_events *events, struct store_recovery *recovery, struct error *e) WEIR_MUST_CHECK;
 /* A checkpoint and a clean mark, blocking; then frees everything.  crash: only frees (tests). */
 void store_close(struct store *st, bool crash);
+/* No sync, checkpoint or warm-up is in flight: run the loop until then before store_close. */
+bool store_idle(const struct store *st);
 
 /* Writes what this tick appended and starts a sync if none is in flight.  Call once per loop tick. */
 void store_flush(struct store *st);
