@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/store/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct store_log *log_make(struct store *st, const struct log_key *key) {
@@ -269,7 +270,7 @@ enum err store_append(struct store_log *log, uint8_t *batch, size_t n, struct ap
 /* ---- start, drop ---- */
 void doom(struct store *st, const char *path, bool dir, uint64_t ticket) {
     struct doomed *d = mem_zalloc(sizeof *d);
-    strncpy(d->path, path, PATH_BYTES - 1);
+    snprintf(d->path, PATH_BYTES, "%s", path);
     d->dir = dir;
     d->ticket = ticket;
     *(st->doomed_last ? &st->doomed_last->next : &st->doomed_first) = d;

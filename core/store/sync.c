@@ -1,6 +1,7 @@
 /* What a sync must cover, and syncs of more files than one env_sync takes. */
 #include "core/store/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 void sync_list_add(struct sync_list *l, struct seg_handle *h) {
@@ -17,8 +18,7 @@ void sync_list_add_dir(struct sync_list *l, const char *dir) {
         l->cap_dirs = l->cap_dirs == 0 ? 8 : l->cap_dirs * 2;
         l->dirs = mem_realloc(l->dirs, l->cap_dirs * sizeof *l->dirs);
     }
-    strncpy(l->dirs[l->n_dirs], dir, LOG_DIR_BYTES - 1);
-    l->dirs[l->n_dirs++][LOG_DIR_BYTES - 1] = 0;
+    snprintf(l->dirs[l->n_dirs++], LOG_DIR_BYTES, "%s", dir);
 }
 
 void sync_list_free(struct store *st, struct sync_list *l) {
