@@ -62,6 +62,7 @@ enum err broker_new(struct broker **out, struct env *env, const struct broker_se
     env->random(env, &b->hash_seed, sizeof b->hash_seed);
     b->settings = *settings;
     b->settings.version = dup_or_null(settings->version);
+    b->settings.data_dir = dup_or_null(settings->data_dir);
     struct broker_setting *copy = mem_zalloc((settings->n_settings + 1) * sizeof *copy);
     for (size_t i = 0; i < settings->n_settings; i++) {
         copy[i].name = mem_strdup(settings->settings[i].name);
@@ -143,6 +144,7 @@ void broker_free(struct broker *b) {
     }
     free((void *)(uintptr_t)b->settings.settings);
     free((void *)(uintptr_t)b->settings.version);
+    free((void *)(uintptr_t)b->settings.data_dir);
     free(b);
 }
 

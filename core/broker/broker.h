@@ -38,6 +38,7 @@ struct broker_sink {
 struct broker_settings {
     int32_t node_id;                  /* 1 */
     const char *version;
+    const char *data_dir;             /* as DescribeLogDirs shows it; NULL: "/" */
     bool lenient_replication;         /* replication factor above 1 is taken as 1 */
     /* Broker configs by Kafka's name, `--set name=value` and file; unknown names
      * and bad values are refused by broker_check_setting first. */

@@ -110,6 +110,14 @@ static bool parse_i64(struct slice s, int64_t min, int64_t max, int64_t *out) {
     return errno == 0 && end == text + s.n && v >= min && v <= max;
 }
 
+bool config_broker_id(struct slice text, int32_t *id) {
+    int64_t v;
+    if (!parse_i64(text, INT32_MIN, INT32_MAX, &v))
+        return false;
+    *id = (int32_t)v;
+    return true;
+}
+
 static bool parse_double(struct slice s, double *out) {
     char text[64], *end;
     s = trimmed(s);

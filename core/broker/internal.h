@@ -253,6 +253,7 @@ size_t broker_config_places(struct broker *b, const struct config_row *row, stru
 enum err broker_config_set(struct broker *b, bool whole, struct slice name, const char *value, uint64_t *ticket) WEIR_MUST_CHECK;
 /* Names of the dynamic ones, also those without a row. */
 size_t broker_config_dynamic(struct broker *b, bool whole, struct config_entry *out, size_t max);
+bool config_broker_id(struct slice text, int32_t *id);       /* false: not a number */
 enum err configs_new(struct broker *b, struct error *e);     /* settings and the map's dynamic ones */
 void configs_free(struct broker *b);
 int64_t config_int(struct broker *b, const char *name);      /* resolved broker config; bug if unknown */
