@@ -74,7 +74,8 @@ static enum err read_value(struct options *o, const char *path, const config_set
                          name);
     if (i == OPTION_SET)
         return read_sets(o, path, s, e);
-    if (config_setting_type(s) != (rows[i].is_switch ? CONFIG_TYPE_BOOL : CONFIG_TYPE_STRING))
+    bool truth = config_setting_type(s) == CONFIG_TYPE_BOOL;    /* also for a row of "true|false" */
+    if (!truth && (rows[i].is_switch || config_setting_type(s) != CONFIG_TYPE_STRING))
         return error_set(e, ERR_USAGE, "%s:%u: %s takes %s", path, config_setting_source_line(s), name,
                          rows[i].is_switch ? "true or false" : "a text in quotes");
     if (o->value[i] != NULL)
@@ -83,7 +84,7 @@ static enum err read_value(struct options *o, const char *path, const config_set
         o->value[i] = config_setting_get_bool(s) ? "true" : NULL;
         return OK;
     }
-    o->owned[i] = mem_strdup(config_setting_get_string(s));
+    o->owned[i] = mem_strdup(!truth ? config_setting_get_string(s) : config_setting_get_bool(s) ? "true" : "false");
     o->value[i] = o->owned[i];
     return OK;
 }

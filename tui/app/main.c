@@ -1,25 +1,153 @@
-/* The program's beginning: which door is meant. */
-#include "config.h"
+/* The program's beginning: which door is meant.
+ *
+ *   weir                     the console
+ *   weir serve ...           the broker (options of its own)
+ *   weir WORD [WORD] ...     a row of tui/cli/commands.def
+ *
+ * Main thread. */
 #include "tui/app/app.h"
+#include "tui/cli/version.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <locale.h>
+#include <signal.h>
+#include <unistd.h>
+
+const struct cli_command cli_commands[] = {
+#define COMMAND(name, function, groups, effect, arguments, help) \
+    {name, function, (groups) | O_CLUSTER, effect, arguments, help},
+#include "tui/cli/commands.def"
+#undef COMMAND
+    {0},
+};
+
+/* ---- help ---- */
 
 static int help(FILE *out, int code) {
-    fputs("usage: weir serve [OPTION...]    the broker; weir serve --help lists its options\n"
-          "       weir --version | --help\n", out);
+    fputs("usage: weir [OPTION...]                       the console\n"
+          "       weir serve [OPTION...]                 the broker alone; weir serve --help\n"
+          "       weir COMMAND [OPTION...] [ARGUMENT...] one answer, for scripts; weir COMMAND --help\n\n", out);
+    for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
+        fprintf(out, "  %-16s %s\n", c->name, c->help);
+    fputs("\nWithout -b every command uses the broker of the data directory, and starts it if nobody has.\n"
+          "Options of the console:\n", out);
+    cli_print_options(out, O_CLUSTER | O_SCREEN);
     return code;
 }
 
-int main(int argc, char **argv) {
-    const char *word = argc > 1 ? argv[1] : "";
-    if (strcmp(word, "serve") == 0)
-        return app_serve(argc - 1, argv + 1);
-    if (strcmp(word, "--version") == 0) {
-        puts(PACKAGE_STRING);
-        return 0;
+/* All rows that begin with the word. */
+static void command_help(const char *word, size_t n) {
+    unsigned groups = 0;
+    for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
+        if (strncmp(c->name, word, n) == 0 && (c->name[n] == '\0' || c->name[n] == ' ')) {
+            printf("%s weir %s [OPTION...] %s\n         %s\n", groups == 0 ? "usage:" : "      ", c->name, c->arguments,
+                   c->help);
+            groups |= c->groups;
+        }
+    putchar('\n');
+    cli_print_options(stdout, groups);
+    fputs("\nexit codes: 0 done, 1 failed or refused, 2 wrong usage\n", stdout);
+}
+
+/* ---- commands ---- */
+
+static size_t word_length(const char *name) {
+    return strcspn(name, " ");
+}
+
+/* The row that the first argument or the first two name; *words: how many they are.  NULL: none. */
+static const struct cli_command *find(const struct cli_options *o, size_t *words) {
+    const char *first = o->arguments.v[0], *second = o->arguments.n > 1 ? o->arguments.v[1] : NULL;
+    for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {
+        size_t n = word_length(c->name);
+        if (strlen(first) != n || strncmp(c->name, first, n) != 0)
+            continue;
+        *words = 1;
+        if (c->name[n] == '\0' || second == NULL)
+            return c;
+        for (; c->name != NULL && word_length(c->name) == n && strncmp(c->name, first, n) == 0; c++)
+            if (strcmp(c->name + n + 1, second) == 0) {
+                *words = 2;
+                return c;
+            }
+        return NULL;
     }
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-        return help(stdout, 0);
-    return help(stderr, 2);
+    return NULL;
+}
+
+static int run(struct cli_options *o, const struct cli_command *c, size_t words) {
+    const char *misfit = cli_misfit(o, c->groups);
+    o->arguments.n -= words;
+    memmove(o->arguments.v, o->arguments.v + words, o->arguments.n * sizeof *o->arguments.v);
+    if (misfit != NULL) {
+        cli_complain("%s: --%s is not an option here; weir %s --help lists them", c->name, misfit, c->name);
+        return EXIT_WRONG_USAGE;
+    }
+    if (o->read_only && c->effect != C_LOOKS) {
+        cli_complain("%s: refused, --read-only", c->name);
+        return EXIT_FAILED;
+    }
+    if (o->arguments.n == 0 && c->arguments[0] != '\0' && c->arguments[0] != '[') {
+        cli_complain("%s: %s is missing; weir %s --help", c->name, c->arguments, c->name);
+        return EXIT_WRONG_USAGE;
+    }
+    if (o->arguments.n > 0 && c->arguments[0] == '\0') {
+        cli_complain("%s: takes no arguments, not %s", c->name, o->arguments.v[0]);
+        return EXIT_WRONG_USAGE;
+    }
+    return c->run(o);
+}
+
+static int console(const struct cli_options *o) {
+    const char *misfit = cli_misfit(o, O_CLUSTER | O_SCREEN);
+    if (misfit != NULL) {
+        cli_complain("--%s is not an option of the console; --help lists them", misfit);
+        return EXIT_WRONG_USAGE;
+    }
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        cli_complain("the console needs a terminal; weir --help lists the commands for scripts, weir hello tries them");
+        return EXIT_WRONG_USAGE;
+    }
+    return app_console(o);
+}
+
+static int dispatch(struct cli_options *o) {
+    size_t words = 0;
+    if (o->version) {
+        version_print(stdout);
+        return EXIT_OK;
+    }
+    if (o->arguments.n == 0)
+        return o->help ? help(stdout, EXIT_OK) : console(o);
+    const struct cli_command *c = find(o, &words);
+    if (c == NULL && o->arguments.n > 1 && words > 0) {
+        cli_complain("%s has no %s; weir %s --help lists what it has", o->arguments.v[0], o->arguments.v[1],
+                     o->arguments.v[0]);
+        return EXIT_WRONG_USAGE;
+    }
+    if (c == NULL) {
+        cli_complain("no command %s; weir --help lists them", o->arguments.v[0]);
+        return EXIT_WRONG_USAGE;
+    }
+    if (o->help) {
+        command_help(c->name, words == 2 ? strlen(c->name) : word_length(c->name));
+        return EXIT_OK;
+    }
+    return run(o, c, words);
+}
+
+int main(int argc, char **argv) {
+    struct cli_options o;
+    struct error e;
+    /* Looked at before all options: serve has its own. */
+    if (argc > 1 && strcmp(argv[1], "serve") == 0)
+        return app_serve(argc - 1, argv + 1);
+    setlocale(LC_CTYPE, "");
+    signal(SIGPIPE, SIG_IGN);         /* a closed pipe is an error of write, told by the exit code */
+    int code = EXIT_WRONG_USAGE;
+    if (cli_parse(&o, argc, argv, &e) == OK)
+        code = dispatch(&o);
+    else
+        cli_complain("%s", e.text);
+    cli_options_fini(&o);
+    return code;
 }

@@ -1,0 +1,63 @@
+/* The script commands: what every one of them is given.
+ *
+ * weir WORD [WORD] [OPTION...] [ARGUMENT...]; options are rows of options.def,
+ * commands rows of tui/cli/commands.def.  A command gets the parsed options and
+ * returns the exit code.  Thread: the main thread, all of it. */
+#ifndef WEIR_CLI_CLI_H
+#define WEIR_CLI_CLI_H
+
+#include "core/base/text.h"
+#include "core/client/client.h"
+#include "tui/cli/opts.h"
+
+#include <stdio.h>
+
+enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };   /* weir serve adds its own from 3 on */
+
+enum cli_group {            /* of options */
+    O_CLUSTER = 1, O_SCREEN = 2, O_OUTPUT = 4, O_LIST = 8, O_DANGER = 16, O_CHANGE = 32,
+    O_TOPIC = 64, O_RESET = 128, O_PRODUCE = 256, O_TAIL = 512, O_ALL = 1024,
+};
+enum cli_effect { C_LOOKS, C_CHANGES, C_DESTROYS };
+enum cli_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
+
+struct cli_options {
+    const char *broker, *config, *data, *durability, *theme, *output;
+    const char *to, *partition, *key, *delimiter, *acks, *codec, *from, *format, *filter;
+    struct opt_pairs properties, topic_configs, headers;
+    struct opt_words files, topics;
+    bool ephemeral, read_only, ascii, no_color, internal, yes, explain, null_empty, sync, verbose, stop_at_end;
+    bool help, version;
+    int64_t timeout_ms, partitions, replication, count;         /* -1: not given */
+    uint64_t given;                                             /* bit per row of options.def */
+    enum cli_format format_kind;                                /* of --output */
+    struct opt_words arguments;                                 /* what is not an option */
+};
+
+struct cli_command {
+    const char *name;                 /* "topics list" */
+    int (*run)(const struct cli_options *o);
+    unsigned groups;                  /* enum cli_group */
+    enum cli_effect effect;
+    const char *arguments, *help;
+};
+extern const struct cli_command cli_commands[];                 /* ends with a NULL name; tui/app/main.c has it */
+
+/* Takes argv[1..] apart.  ERR_USAGE: the text says what is wrong. */
+enum err cli_parse(struct cli_options *o, int argc, char **argv, struct error *e) WEIR_MUST_CHECK;
+void cli_options_fini(struct cli_options *o);
+/* The long name of the first given option that none of the groups has; NULL: all fit. */
+const char *cli_misfit(const struct cli_options *o, unsigned groups);
+/* One line per option of the groups. */
+void cli_print_options(FILE *out, unsigned groups);
+
+/* "weir: TEXT" on stderr, sanitised. */
+void cli_complain(const char *format, ...) WEIR_PRINTF(1, 2);
+/* True when the user agreed: --yes, or typed `name` at the terminal. Complains otherwise. */
+bool cli_confirmed(const struct cli_options *o, const char *what, const char *name);
+
+#define COMMAND(name, function, ...) int function(const struct cli_options *o);
+#include "tui/cli/commands.def"
+#undef COMMAND
+
+#endif

@@ -1,0 +1,91 @@
+/* What every command needs of the command line; see cli.h.  Main thread. */
+#include "tui/cli/cli.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct opt_row rows[] = {
+#define OPTION(kind, field, letter, name, argument, groups, help) \
+    {kind, offsetof(struct cli_options, field), letter, name, argument, groups, help},
+#include "tui/cli/options.def"
+#undef OPTION
+};
+#define N_ROWS (sizeof rows / sizeof rows[0])
+_Static_assert(N_ROWS <= OPTS_MAX, "cli_options.given has a bit for each row");
+
+void cli_complain(const char *format, ...) {
+    struct buf raw = {0}, safe = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&raw, format, args);
+    va_end(args);
+    text_sanitize(&safe, buf_slice(&raw), 4096);
+    fprintf(stderr, "weir: %.*s\n", (int)safe.n, safe.n > 0 ? (const char *)safe.p : "");
+    buf_fini(&raw);
+    buf_fini(&safe);
+}
+
+static enum err read_format(struct cli_options *o, struct error *e) {
+    if (o->output == NULL || strcmp(o->output, "table") == 0)
+        o->format_kind = FORMAT_TABLE;
+    else if (strcmp(o->output, "json") == 0)
+        o->format_kind = FORMAT_JSON;
+    else if (strcmp(o->output, "csv") == 0)
+        o->format_kind = FORMAT_CSV;
+    else
+        return error_set(e, ERR_USAGE, "--output: %.100s is not table, json or csv", o->output);
+    return OK;
+}
+
+enum err cli_parse(struct cli_options *o, int argc, char **argv, struct error *e) {
+    memset(o, 0, sizeof *o);
+    o->timeout_ms = o->partitions = o->replication = o->count = -1;
+    enum err r = opts_parse(rows, N_ROWS, o, argc, argv, &o->given, &o->arguments, e);
+    if (r != OK)
+        return r;
+    if (getenv("NO_COLOR") != NULL && *getenv("NO_COLOR") != '\0')
+        o->no_color = true;
+    if (o->timeout_ms < 0)
+        o->timeout_ms = 30000;
+    return read_format(o, e);
+}
+
+void cli_options_fini(struct cli_options *o) {
+    opts_pairs_fini(&o->properties);
+    opts_pairs_fini(&o->topic_configs);
+    opts_pairs_fini(&o->headers);
+    opts_words_fini(&o->files);
+    opts_words_fini(&o->topics);
+    opts_words_fini(&o->arguments);
+}
+
+const char *cli_misfit(const struct cli_options *o, unsigned groups) {
+    for (size_t i = 0; i < N_ROWS; i++)
+        if ((o->given >> i & 1) != 0 && (rows[i].groups & (groups | O_ALL)) == 0)
+            return rows[i].name;
+    return NULL;
+}
+
+void cli_print_options(FILE *out, unsigned groups) {
+    opts_print(out, rows, N_ROWS, groups | O_ALL, false);
+}
+
+bool cli_confirmed(const struct cli_options *o, const char *what, const char *name) {
+    char typed[300], safe_what[800], safe_name[800];
+    if (o->yes)
+        return true;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+        cli_complain("%s: not done; say --yes where nobody can be asked", what);
+        return false;
+    }
+    fprintf(stderr, "%s. Type %s to go on: ", text_safe(slice_cstr(what), safe_what, sizeof safe_what),
+            text_safe(slice_cstr(name), safe_name, sizeof safe_name));
+    fflush(stderr);
+    if (fgets(typed, sizeof typed, stdin) != NULL) {
+        typed[strcspn(typed, "\n")] = '\0';
+        if (strcmp(typed, name) == 0)
+            return true;
+    }
+    cli_complain("%s: not done", what);
+    return false;
+}

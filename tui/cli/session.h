@@ -1,0 +1,43 @@
+/* A place and a client on it, for one script command.
+ *
+ * session_open finds or starts the broker and begins to read; session_wait turns
+ * the wheel: it polls the client's descriptor, keeps the newest snapshot and asks
+ * the caller's question of it.  session_close ends what was started.
+ * Main thread. */
+#ifndef WEIR_CLI_SESSION_H
+#define WEIR_CLI_SESSION_H
+
+#include "tui/cli/place.h"
+
+#include "core/model/model.h"
+
+struct session {
+    const struct cli_options *options;
+    struct place place;
+    struct client *client;
+    struct snapshot *snapshot;        /* the newest, NULL before the first */
+    struct opt_pairs properties;      /* of -F and -X, in that order */
+};
+
+/* Complains by itself; false: nothing is left open. */
+bool session_open(struct session *s, const struct cli_options *o);
+void session_close(struct session *s);
+
+/* True when the question is answered: `done` is asked after each snapshot, event or
+ * tail row; it returns true to end the wait.  False (and a complaint) when
+ * the cluster cannot be reached or the time is over. */
+typedef bool session_done_fn(struct session *s, void *ctx);
+bool session_wait(struct session *s, session_done_fn *done, void *ctx, const char *what);
+/* Ready to wait: the milliseconds that are left of --timeout-ms; -1 forever. */
+bool session_turn(struct session *s, int wait_ms);
+
+/* Runs an action and waits for its outcome; the event is the caller's, NULL after a complaint. */
+struct client_event *session_act(struct session *s, const struct client_action *a);
+
+/* "-X name=value" and the lines of -F files; false after a complaint. */
+bool session_read_properties(struct opt_pairs *out, const struct cli_options *o);
+/* As the client wants them; free the array, the texts stay the pairs'. */
+struct client_property *session_client_properties(const struct opt_pairs *p);
+int64_t session_now_ms(void);
+
+#endif

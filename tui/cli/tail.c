@@ -1,0 +1,172 @@
+/* weir tail: records as they come, until the end that was asked for.
+ *
+ * Nothing is dropped here: the ring of the client holds back reading while we
+ * print (tail_spec.lossless), so a slow pipe slows the reading.  Main thread. */
+#include "tui/cli/session.h"
+#include "tui/cli/tail_format.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define BATCH_ROWS 256
+#define RING_BYTES (16 << 20)
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number) {
+    (void)signal_number;
+    interrupted = 1;
+}
+
+/* ---- options ---- */
+
+static bool read_partitions(const char *text, int32_t **out, size_t *n) {
+    for (const char *at = text; at != NULL && *at != '\0';) {
+        char word[16];
+        int64_t v;
+        size_t length = strcspn(at, ",");
+        if (length == 0 || length >= sizeof word)
+            return false;
+        memcpy(word, at, length);
+        word[length] = '\0';
+        if (!opts_number(word, 0, INT32_MAX, &v))
+            return false;
+        *out = mem_realloc(*out, (*n + 1) * sizeof **out);
+        (*out)[(*n)++] = (int32_t)v;
+        at += length;
+        at += *at == ',';
+    }
+    return true;
+}
+
+/* 90s, 10m, 2h, 1d: that long ago. */
+static bool read_ago(const char *text, int64_t *ms) {
+    static const char units[] = "smhd";
+    static const int64_t unit_ms[] = {1000, 60000, 3600000, 86400000};
+    char *end;
+    long long n = strtoll(text, &end, 10);
+    const char *unit = end != text && *end != '\0' && end[1] == '\0' ? strchr(units, *end) : NULL;
+    if (unit == NULL || n < 0 || n > 1000000)
+        return false;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - n * unit_ms[unit - units];
+    return true;
+}
+
+/* 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00, local time; Z at the end: UTC. */
+static bool read_date(const char *text, int64_t *ms) {
+    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct tm tm = {.tm_isdst = -1};
+        const char *end = strptime(text, forms[i], &tm);
+        if (end == NULL || (*end != '\0' && strcmp(end, "Z") != 0))
+            continue;
+        time_t t = *end == 'Z' ? timegm(&tm) : mktime(&tm);
+        *ms = (int64_t)t * 1000;
+        return t != (time_t)-1;
+    }
+    return false;
+}
+
+static bool read_from(const char *text, struct tail_spec *spec) {
+    if (strcmp(text, "beginning") == 0)
+        spec->from = TAIL_BEGINNING;
+    else if (strcmp(text, "end") == 0)
+        spec->from = TAIL_END;
+    else if (opts_number(text, 0, INT64_MAX, &spec->value))
+        spec->from = TAIL_OFFSET;
+    else if (*text == '-' && opts_number(text + 1, 0, INT64_MAX, &spec->value))
+        spec->from = TAIL_LAST_N;
+    else if (read_ago(text, &spec->value) || read_date(text, &spec->value))
+        spec->from = TAIL_TIME;
+    else
+        return false;
+    return true;
+}
+
+/* ---- printing ---- */
+
+/* Prints what is in the ring from serial *next on; false when it is enough. */
+static bool print_rows(struct tail *t, struct tail_printer *printer, uint64_t *next, int64_t *left) {
+    static struct tail_row rows[BATCH_ROWS];
+    size_t n;
+    while (*left != 0 && !interrupted && (n = tail_rows(t, *next, rows, BATCH_ROWS)) > 0) {
+        for (size_t i = 0; i < n && *left != 0; i++) {
+            if (!tail_print(printer, &rows[i]))
+                return false;
+            *next = rows[i].serial + 1;
+            if (*left > 0)
+                --*left;
+        }
+    }
+    return *left != 0 && fflush(stdout) == 0 && !interrupted;
+}
+
+static int follow(struct session *s, struct tail *t, struct tail_printer *printer) {
+    uint64_t next = 1;
+    int64_t left = s->options->count;
+    struct tail_stats stats;
+    struct sigaction stop = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    tail_print_head(printer);
+    for (;;) {
+        /* The state first: rows that come after it are printed in the next round. */
+        tail_get_stats(t, &stats);
+        if (!print_rows(t, printer, &next, &left))
+            break;
+        if (stats.failed) {
+            cli_complain("%s: %s", s->options->arguments.v[0], stats.why);
+            return EXIT_FAILED;
+        }
+        if (stats.finished)
+            break;
+        session_turn(s, 1000);
+        for (struct client_event *ev; (ev = client_next_event(s->client)) != NULL;)
+            client_event_free(ev);
+    }
+    /* A reader that has seen enough (head) is no failure. */
+    return fflush(stdout) == 0 || errno == EPIPE ? EXIT_OK : EXIT_FAILED;
+}
+
+int tail_run(const struct cli_options *o) {
+    struct session s;
+    struct tail_printer printer;
+    struct error e;
+    struct tail *t;
+    int32_t *partitions = NULL;
+    struct tail_spec spec = {.stop_at_end = o->stop_at_end, .filter = o->filter, .lossless = true,
+                             .cut_bytes = SIZE_MAX, .ring_bytes = RING_BYTES};
+    const char *from = o->from != NULL ? o->from : o->stop_at_end ? "beginning" : "end";
+    int code = EXIT_WRONG_USAGE;
+    if (o->arguments.n != 1)
+        cli_complain("tail: one topic");
+    else if (!read_partitions(o->partition, &partitions, &spec.n_partitions))
+        cli_complain("--partition: %s is not a list of partitions", o->partition);
+    else if (!read_from(from, &spec))
+        cli_complain("--from: %s is not beginning, end, an offset, -N, 10m or 2026-01-31T12:00:00", from);
+    else if (tail_printer_init(&printer, o, &e) != OK)
+        cli_complain("%s", e.text);
+    else
+        code = EXIT_OK;
+    if (code == EXIT_OK && session_open(&s, o)) {
+        spec.topic = o->arguments.v[0];
+        spec.partitions = partitions;
+        if (tail_open(s.client, &spec, &t, &e) == OK) {
+            code = follow(&s, t, &printer);
+            tail_close(t);
+        } else {
+            cli_complain("%s", e.text);
+            code = EXIT_FAILED;
+        }
+        session_close(&s);
+        tail_printer_fini(&printer);
+    } else if (code == EXIT_OK) {
+        code = EXIT_FAILED;
+    }
+    free(partitions);
+    return code;
+}
