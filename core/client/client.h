@@ -27,6 +27,10 @@ struct client_config {
 };
 enum err client_new(struct client **out, const struct client_config *config, struct error *e) WEIR_MUST_CHECK;
 void client_free(struct client *c);   /* waits for the threads; bounded (about 1 s) */
+int64_t client_now_us(void);          /* the clock of every at_us */
+
+/* Of the librdkafka that the program runs with. */
+const char *client_library_version(void);
 
 /* Readable when there is a new snapshot, event or tail row; drained by client_poll. */
 int client_fd(const struct client *c);
@@ -35,7 +39,8 @@ int client_fd(const struct client *c);
 struct snapshot *client_poll(struct client *c);
 
 /* What is on screen, so that it is read first and most often; copied.  Topics: offsets wanted for
- * these; groups: members and offsets for these. all_groups: a list of all lags is wanted (paced). */
+ * these; groups: members and offsets for these. all_groups: a list of all lags is wanted (paced).
+ * The snapshot whose `interest` equals the number of these calls and that is `settled` has it all. */
 struct client_interest {
     const struct slice *topics; size_t n_topics;
     const struct slice *groups; size_t n_groups;

@@ -33,7 +33,7 @@ struct env_real {
     struct env env;       /* first: a struct env * is a struct env_real * */
     int dir_fd;
     struct jobs *jobs;
-    struct worker *syncer, *background;
+    struct worker *syncer, *slow, *reader;  /* urgent syncs; checkpoints; warm reads and freeing */
     bool no_nowait;       /* this file system does not know RWF_NOWAIT */
 };
 
@@ -306,7 +306,7 @@ static enum err real_unlink(struct env *e, const char *path) {
         c->job.run = close_run;
         c->job.done = close_done;
         c->fd = fd;
-        jobs_post(r->jobs, r->background, &c->job);
+        jobs_post(r->jobs, r->reader, &c->job);
     } else if (fd >= 0) {
         close(fd);
     }
@@ -431,7 +431,7 @@ static void real_sync(struct env *e, struct env_sync *what) {
     what->env_private = s;
     for (size_t i = 0; i < what->n_files; i++)
         what->files[i]->jobs++;
-    jobs_post(r->jobs, r->syncer, &s->job);
+    jobs_post(r->jobs, what->background ? r->slow : r->syncer, &s->job);
 }
 
 /* ---- warm reads ---- */
@@ -474,7 +474,7 @@ static void real_warm(struct env *e, struct env_warm *w) {
     j->warm = w;
     w->env_private = j;
     w->file->jobs++;
-    jobs_post(r->jobs, r->background, &j->job);
+    jobs_post(r->jobs, r->reader, &j->job);
 }
 
 struct env *env_real_new(uv_loop_t *loop, int dir_fd) {
@@ -490,7 +490,8 @@ struct env *env_real_new(uv_loop_t *loop, int dir_fd) {
     r->dir_fd = dir_fd;
     r->jobs = jobs_new(loop);
     r->syncer = jobs_worker(r->jobs, "weir-sync");
-    r->background = jobs_worker(r->jobs, "weir-background");
+    r->slow = jobs_worker(r->jobs, "weir-checkpoint");
+    r->reader = jobs_worker(r->jobs, "weir-reader");
     return &r->env;
 }
 

@@ -4,8 +4,9 @@
  * symbolic link, 0600 (directories 0700).  The directory also holds the lock and
  * the control socket, which are core/net's own, and the log of a broker that a
  * console started: list() does not show them.
- * Syncs run in order on one thread, warm reads and the freeing of unlinked files
- * on another; both start with their first job and report through the loop.
+ * Urgent syncs run in order on one thread, the checkpoint's on a second, warm
+ * reads and the freeing of unlinked files on a third; each starts with its first
+ * job and reports through the loop.
  * Thread: the loop's, as struct env says. */
 #ifndef WEIR_NET_ENV_REAL_H
 #define WEIR_NET_ENV_REAL_H

@@ -203,6 +203,7 @@ static int open_directory(struct serve *s) {
         close(fd);
         return r == ERR_LOCKED ? owned(s, &owner) : refuse(&e, "", SERVE_FAILED);
     }
+    s->made_private = s->made_private || s->o->remove_data; /* ours to remove from here on */
     s->env = env_real_new(&s->loop, fd);
     return SERVE_OK;
 }
@@ -359,7 +360,7 @@ static void turn(void *ctx) {
     struct serve *s = ctx;
     if (s->control != NULL)
         control_turn(s->control);
-    if (s->stopping && env_real_pending(s->env) == 0 && server_flushed(s->server))
+    if (s->stopping && env_real_pending(s->env) == 0 && store_idle(s->store) && server_flushed(s->server))
         uv_stop(&s->loop);
 }
 

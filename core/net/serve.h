@@ -32,6 +32,7 @@ struct serve_options {
     const char *durability;          /* NULL or "fsync", "os" */
     const char *address_file;        /* NULL: none */
     bool attended;                   /* started by a console: ends by itself when nobody is left */
+    bool remove_data;                /* data_dir is a private directory: removed at the end */
     int ready_fd;                    /* the address goes there as a line, then it is closed; 0: none */
     bool strict_replication;         /* a replication factor above 1 is refused, not taken as 1 */
     const struct broker_setting *settings;
