@@ -216,12 +216,14 @@ enum err groups_load(struct groups *gs, struct error *e) {
     struct loader l = {.gs = gs};
     enum err r = OK;
     gs->loading = true;
+    store_reads_wait(gs->b->store, true);
     arena_init(&l.arena, SIZE_MAX);
     for (int32_t i = 0; i < gs->n_logs && r == OK; i++) {
         l.log = gs->logs[i];
         r = load_log(&l, e);
     }
     arena_fini(&l.arena);
+    store_reads_wait(gs->b->store, false);
     if (r == OK) {
         settle(gs);
         gs->loading = false;

@@ -243,6 +243,7 @@ void group_log_check(struct groups *gs, struct offsets_log *log) {
     log->compacting = true;
     log->mark = store_log_end(gs->topic->partitions[log->index]->log);
     log->mark_bytes = log->log_bytes;
+    store_log_roll(gs->topic->partitions[log->index]->log);
     if (gs->compact_timer.slot == 0)
         timers_set(&gs->b->timers, &gs->compact_timer, now_us + COMPACT_PAUSE_US);
 }
@@ -280,9 +281,12 @@ static void compact_step(struct groups *gs, struct offsets_log *log) {
     enum err e = copy_step(gs, log);
     if (e == OK && log->live.next != &log->live && log->live.next->offset < log->mark)
         return;
+    struct store_log *store_log = gs->topic->partitions[log->index]->log;
+    if (e == OK && store_log_hw(store_log) < log->mark)
+        return; /* the copies, or what was before them, are not durable yet */
     uint64_t ticket;
     if (e == OK)
-        e = store_log_set_start(gs->topic->partitions[log->index]->log, log->mark, &ticket);
+        e = store_log_set_start(store_log, log->mark, &ticket);
     log->compacting = false;
     if (e == OK) {
         log->log_bytes -= log->mark_bytes;

@@ -127,7 +127,7 @@ struct store_log {
     int64_t last_append_ms;
     struct read_cursor cursors[CURSORS];
     uint8_t next_cursor;
-    bool dir_made, queued, open, syncing, cut, warming, warm_wait;
+    bool dir_made, queued, open, syncing, cut, warming, warm_wait, roll;
     struct store_log *next_queued, *next_open, *next_syncing;
     UT_hash_handle hh;
 };
@@ -204,6 +204,7 @@ struct store {
     bool sealed;
     struct store_stats stats;
     bool replaying;
+    bool reads_wait;           /* store_reads_wait */
 };
 
 /* wal.c */

@@ -139,7 +139,7 @@ static void log_enqueue(struct store_log *log, size_t at, size_t n) {
 static enum err log_segment_for(struct store_log *log, size_t n, int64_t now_ms, struct segment **out) {
     struct segment *s = log_active(log);
     bool full = s != NULL && s->bytes > 0 &&
-                (s->bytes + n > log->config.segment_bytes || s->bytes + n > INT32_MAX ||
+                (log->roll || s->bytes + n > log->config.segment_bytes || s->bytes + n > INT32_MAX ||
                  log->end - s->base > INT32_MAX || now_ms - s->created_ms > log->config.segment_ms);
     if (full) {
         enum err e = log_write_queue(log);
@@ -150,6 +150,7 @@ static enum err log_segment_for(struct store_log *log, size_t n, int64_t now_ms,
     if (s == NULL || full) {
         s = segment_add(log, log->end, now_ms);
         s->index_loaded = true;
+        log->roll = false;
     }
     *out = s;
     return OK;
@@ -386,6 +387,9 @@ void store_log_retain(struct store_log *log, int64_t now_ms) {
 }
 
 /* ---- what is known ---- */
+void store_log_roll(struct store_log *log) {
+    log->roll = true;
+}
 void store_log_configure(struct store_log *log, const struct log_config *config) {
     log->config = *config;
 }

@@ -46,12 +46,16 @@ static void warm_start(struct segment *s, uint64_t position, size_t n) {
     st->env->warm(st->env, &u->warm);
 }
 
+void store_reads_wait(struct store *st, bool on) {
+    st->reads_wait = on;
+}
+
 static enum err segment_read(struct segment *s, uint64_t position, void *p, size_t n, size_t *got) {
     struct store *st = s->log->store;
     enum err e = segment_open(s, false);
     if (e != OK)
         return e == ERR_NOT_FOUND ? ERR_IO : e;
-    enum env_read_mode mode = s->log->warm_wait || st->replaying ? ENV_READ_WAIT : ENV_READ_NOWAIT;
+    enum env_read_mode mode = s->log->warm_wait || st->replaying || st->reads_wait ? ENV_READ_WAIT : ENV_READ_NOWAIT;
     e = st->env->read(st->env, s->handle->file, position, p, n, got, mode);
     if (e == ERR_AGAIN)
         warm_start(s, position, n);

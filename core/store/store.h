@@ -142,6 +142,8 @@ enum err store_append(struct store_log *log, uint8_t *batch, size_t n, struct ap
  * batch when min_one.  OK with nothing appended: offset == end.  ERR_RANGE: outside
  * [start, end].  ERR_AGAIN: cold; events.readable follows.  ERR_IO, ERR_CORRUPT. */
 enum err store_read(struct store_log *log, int64_t offset, int64_t end, size_t max_bytes, bool min_one, struct buf *out) WEIR_MUST_CHECK;
+/* While it is on, reads wait for the disk instead of saying ERR_AGAIN: for the broker's start, before the loop runs. */
+void store_reads_wait(struct store *st, bool on);
 /* Bytes between offset and end, for fetch.min.bytes; an estimate from the index is enough above 64 KiB. */
 uint64_t store_log_bytes_between(struct store_log *log, int64_t offset, int64_t end);
 /* First offset with timestamp >= ts below the high watermark: *offset -1 when none.  May read. */
@@ -150,6 +152,8 @@ enum err store_find_time(struct store_log *log, int64_t ts, int64_t *offset, int
 enum err store_find_max_time(struct store_log *log, int64_t *offset, int64_t *found_ts) WEIR_MUST_CHECK;
 /* Moves the log start up (DeleteRecords); whole segments below it are freed. */
 enum err store_log_set_start(struct store_log *log, int64_t offset, uint64_t *ticket) WEIR_MUST_CHECK;
+/* The next append begins a new segment, so that what is before it can be freed by store_log_set_start. */
+void store_log_roll(struct store_log *log);
 /* Applies retention now (also done by store_tick). */
 void store_log_retain(struct store_log *log, int64_t now_ms);
 
