@@ -175,7 +175,7 @@ static void bad_frame(struct conn *c, const uint8_t first[4]) {
     if (guess == NULL)
         log_warn("%s sent a frame of %u bytes, above the limit of %d: closed", peer, be32_get(first), FRAME_SIZE_MAX);
     else if (*guess == 'T')
-        log_warn("%s speaks TLS and this listener does not: closed (security.protocol=PLAINTEXT is what it takes)", peer);
+        log_warn("%s speaks TLS, which this listener does not: closed (it takes security.protocol=PLAINTEXT)", peer);
     else
         log_warn("%s speaks HTTP and this is a Kafka port: closed", peer);
 }
