@@ -117,6 +117,7 @@ struct store_log {
     void *user;
     struct log_config config;
     int64_t start, end, hw, syncing_end;
+    int64_t written_end;       /* what of it is in the WAL file */
     struct segment **segments; /* by base */
     uint32_t n_segments, cap_segments;
     struct log_epoch *epochs;
@@ -158,6 +159,7 @@ struct sync_job {
     struct env_sync sync;
     struct sync_list list;
     struct env_file *extra[3]; /* WAL files */
+    struct env_file *retired;  /* the one of them that is closed when this is done */
     size_t n_extra, at_handle, at_dir;
     bool extra_done;
     void (*done)(struct store *st, struct sync_job *job, enum err result);
@@ -271,6 +273,8 @@ void sync_list_free(struct store *st, struct sync_list *l);
 void sync_group_begin(struct store *st);
 void sync_job_start(struct sync_job *job, bool background);
 void sync_job_free(struct store *st, struct sync_job *job);
+/* The store goes while it is in flight: it lets go of all but what the env still reads. */
+void sync_job_orphan(struct store *st, struct sync_job *job);
 
 /* checkpoint.c */
 void checkpoint_begin(struct store *st);

@@ -36,9 +36,9 @@ static void config_defaults(struct store_config *c) {
 static void store_free(struct store *st) {
     struct store_log *log, *next;
     if (st->syncing_job != NULL)
-        st->syncing_job->store = NULL; /* frees itself when the env is done with it */
+        sync_job_orphan(st, st->syncing_job); /* frees itself when the env is done with it */
     if (st->checkpoint.job != NULL)
-        st->checkpoint.job->store = NULL;
+        sync_job_orphan(st, st->checkpoint.job);
     HASH_ITER(hh, st->logs, log, next)
         log_free(log);
     map_free(st);

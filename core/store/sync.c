@@ -57,7 +57,6 @@ static void job_piece_done(struct env_sync *sync, enum err result, void *ctx) {
     struct store *st = job->store;
     (void)sync;
     if (st == NULL) { /* the store was closed meanwhile */
-        free(job->list.handles);
         free(job->list.dirs);
         free(job);
         return;
@@ -81,14 +80,23 @@ void sync_job_free(struct store *st, struct sync_job *job) {
     free(job);
 }
 
+void sync_job_orphan(struct store *st, struct sync_job *job) {
+    for (size_t i = 0; i < job->list.n; i++)
+        handle_unpin(st, job->list.handles[i]);
+    free(job->list.handles);
+    job->list.handles = NULL;
+    if (job->retired != NULL)
+        st->env->close(st->env, job->retired);
+    job->store = NULL;
+}
+
 static void group_done(struct store *st, struct sync_job *job, enum err result) {
     st->syncing_job = NULL;
     st->stats.syncs++;
     st->stats.sync_us_total += (uint64_t)(st->env->mono_us(st->env) - st->sync_began_us);
     uint64_t seq = job->seq;
-    for (size_t i = 0; i < job->n_extra; i++)
-        if (job->extra[i] != st->wal.file)
-            st->env->close(st->env, job->extra[i]);
+    if (job->retired != NULL)
+        st->env->close(st->env, job->retired);
     sync_job_free(st, job);
     if (result != OK) {
         store_fail(st, ERR_IO);
@@ -136,16 +144,25 @@ void sync_group_begin(struct store *st) {
         w->dir_dirty = false;
     }
     if (w->previous != NULL)
-        job->extra[job->n_extra++] = w->previous;
+        job->extra[job->n_extra++] = job->retired = w->previous;
     w->previous = NULL;
     job->extra[job->n_extra++] = w->file;
-    st->syncing = st->open;
+    struct store_log *log = st->open;
     st->open = NULL;
-    for (struct store_log *log = st->syncing; log != NULL; log = log->next_open) {
-        log->next_syncing = log->next_open;
-        log->open = false;
-        log->syncing = true;
-        log->syncing_end = log->end;
+    while (log != NULL) {
+        struct store_log *next = log->next_open;
+        log->open = log->end > log->written_end; /* the rest is of a tick that is not written yet */
+        if (log->open) {
+            log->next_open = st->open;
+            st->open = log;
+        }
+        if (log->written_end > log->hw) {
+            log->next_syncing = st->syncing;
+            st->syncing = log;
+            log->syncing = true;
+            log->syncing_end = log->written_end;
+        }
+        log = next;
     }
     st->syncing_job = job;
     st->sync_began_us = st->env->mono_us(st->env);

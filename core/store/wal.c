@@ -103,6 +103,8 @@ enum err wal_write_tick(struct store *st) {
         return e;
     w->pos += w->tick.n;
     w->written = w->seq;
+    for (struct store_log *log = st->open; log != NULL; log = log->next_open)
+        log->written_end = log->end;
     buf_clear(&w->tick);
     if (w->tick.cap > (4u << 20))
         buf_fini(&w->tick); /* one large tick must not keep its memory */
