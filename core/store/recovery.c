@@ -73,15 +73,15 @@ static void wal_entry(void *ctx, const char *name, bool is_dir) {
 static enum err format_write(struct store *st) {
     struct env_file *file;
     struct slice text = SLICE(FORMAT_TEXT);
-    enum err e = st->env->open(st->env, "FORMAT", ENV_WRITE | ENV_CREATE, &file);
+    enum err e = st->env->open(st->env, "FORMAT.tmp", ENV_WRITE | ENV_CREATE, &file);
     if (e != OK)
         return e;
     e = st->env->write(st->env, file, 0, &text, 1);
-    /* Its own bytes must be there before anything else says that this is a store. */
-    if (e == OK && st->config.durability == DURABILITY_FSYNC)
+    /* The name must never be there without the bytes: a torn FORMAT is not ours. */
+    if (e == OK)
         e = st->env->sync_now(st->env, file, NULL);
     st->env->close(st->env, file);
-    return e;
+    return e == OK ? st->env->rename(st->env, "FORMAT.tmp", "FORMAT") : e;
 }
 
 static enum err format_check(struct store *st, struct error *e) {
