@@ -314,7 +314,7 @@ static void reopen(struct run *run) {
         check(run, depth < 6, "the store never opens");
         tight = false;
         env_sim_set_free_bytes(run->w.sim, UINT64_C(1) << 30);
-        if (below(run, 4) == 0)
+        if (run->w.config.durability == DURABILITY_OS || below(run, 4) == 0)
             world_kill(&run->w);
         else
             world_crash(&run->w, random_next(&run->r));
@@ -482,10 +482,10 @@ static void do_close(struct run *run) {
         check(run, run->acked >= run->last_ticket, "idle, and not all is durable");
     store_close(run->w.st, false);
     run->w.st = NULL;
-    if (below(run, 2) == 0)
-        world_crash(&run->w, random_next(&run->r));
-    else
+    if (run->w.config.durability == DURABILITY_OS || below(run, 2) == 0)
         world_kill(&run->w);
+    else
+        world_crash(&run->w, random_next(&run->r));
     reopen(run);
 }
 
