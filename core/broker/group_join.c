@@ -41,8 +41,7 @@ void group_join_fail(struct broker *b, struct request *rq, int16_t error, struct
     resp.error_code = error;
     resp.generation_id = -1;
     resp.member_id = slice_text(member_id);
-    if (rq->header.version < 7)
-        resp.protocol_name = SLICE("");
+    resp.protocol_name = rq->header.version < 7 ? SLICE("") : SLICE_NULL;
     group_reply(b, rq, 0, &resp, NULL);
 }
 
