@@ -34,6 +34,12 @@ struct history {        /* one rate per refresh, newest last */
     uint8_t n;
 };
 
+/* One more value at the end; the oldest goes when it is full. */
+void history_push(struct history *h, double v);
+/* From two readings of a counter.  A counter that went back (deleted and made
+ * again, truncated) and a time that did not pass give VALUE_WANTED: no rate yet. */
+struct rate rate_between(int64_t v0, int64_t at0_us, int64_t v1, int64_t at1_us);
+
 struct model_broker {
     int32_t id;
     struct slice host;
@@ -101,7 +107,7 @@ struct model_group {
     struct { int32_t n; const struct model_member *v; } members;
     struct { int32_t n; const struct model_lag *v; } rows;   /* by topic, partition */
     struct rate in, out;            /* of its topics; of its commits */
-    const struct history *history;
+    const struct history *history;  /* of its lag */
     int64_t at_us;                  /* offsets read */
 };
 
@@ -132,13 +138,16 @@ struct snapshot {
     struct rate in, out;            /* of the cluster; out: commits of all groups */
     const struct history *in_history;
     int32_t groups_trouble, topics_trouble;
+    bool settled;                   /* all that was asked for is here or failed; script commands wait for it */
+    uint64_t interest;              /* how many client_set_interest calls it knows of */
 };
 struct snapshot *snapshot_new(void);
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot *s);
 const struct model_topic *snapshot_topic(const struct snapshot *s, struct slice name);   /* NULL: not there */
 const struct model_group *snapshot_group(const struct snapshot *s, struct slice id);
-/* Lag by the rules of DESIGN.md 6, from offsets (-1 unknown); compacted or transactional: upper bound. */
+/* Lag by the rules of DESIGN.md 6, from committed (-1: no commit), start and end (-1: not known);
+ * fills kind, lag, lost and ahead.  upper_bound: the topic is compacted or transactional. */
 void lag_judge(struct model_lag *row, bool upper_bound);
 const char *lag_kind_name(enum lag_kind k);   /* exact no_commit unknown below_start beyond_end upper_bound */
 

@@ -1,0 +1,585 @@
+/* The bulk reader: what is asked of whom, and when.
+ *
+ *   seed connection --Metadata--> names (published at once), brokers
+ *   a connection per broker --> topics_step, groups_step, sizes
+ *
+ * A tick every interval decides what is wanted; reader_pass then asks every
+ * broker that is up for whatever is due, and runs again whenever a connection
+ * comes up or an answer makes something due.  "Due" is a matter of time stamps on
+ * the things themselves (asked_us), so a slow broker delays only itself: while its
+ * oldest question is older than two intervals it is asked nothing more, its values
+ * keep their last state and age, and `why` says so.
+ *
+ * Connecting: the seeds are tried in turn until one answers Metadata; from then on
+ * brokers are reached by the addresses they advertise, and the seed is let go once
+ * one of them is up.  With nothing up the link is down and the backoff of the
+ * seed's connection (0.25 to 5 s) paces the attempts.
+ * Thread: the client's. */
+#include "core/client/internal.h"
+
+#include "core/base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PUBLISH_GAP_US 100000
+#define QUORUM_PERIOD 5             /* intervals */
+#define METADATA_PERIOD 5           /* intervals, for large clusters */
+#define METADATA_LARGE 2000         /* partitions */
+
+int64_t reader_interval(const struct reader *r) {
+    return r->client->config.refresh_us;
+}
+
+/* ---- publishing ---- */
+
+static bool reader_settled(const struct reader *r) {
+    if (r->link == LINK_DOWN)
+        return true;
+    if (r->link != LINK_UP || !r->topics_known || r->in_flight > 0 || r->commits_left > 0)
+        return false;
+    for (size_t i = 0; i < r->n_brokers; i++)
+        if (!r->brokers[i]->gone && r->brokers[i]->conn != NULL && conn_is_busy(r->brokers[i]->conn))
+            return false;
+    return true;
+}
+
+void reader_publish(struct reader *r) {
+    if (r->closing)
+        return;
+    timers_cancel(&r->wire->timers, &r->publish_timer);
+    r->published_us = wire_now_us();
+    struct snapshot *s = reader_snapshot(r);
+    s->settled = reader_settled(r);
+    s->interest = r->interest_n;
+    snapshot_unref(atomic_exchange(&r->client->mailbox, s));
+    client_wake(r->client);
+}
+
+void reader_changed(struct reader *r) {
+    if (r->publish_timer.slot == 0 && !r->closing)
+        timers_set(&r->wire->timers, &r->publish_timer, r->published_us + PUBLISH_GAP_US);
+}
+
+static void reader_on_publish(struct timer *t, void *ctx) {
+    (void)ctx;
+    reader_publish((struct reader *)(void *)((char *)t - offsetof(struct reader, publish_timer)));
+}
+
+/* ---- calls ---- */
+
+void reader_send(struct reader *r, struct conn *c, const struct proto_message *m, int version, const void *body,
+                 conn_answer_fn *done, struct rcall *call) {
+    struct rcall *copy = mem_alloc(sizeof *copy);
+    *copy = *call;
+    copy->reader = r;
+    r->in_flight++;
+    conn_send(c, m, version, body, done, copy);
+}
+
+struct rcall reader_begin(void *ctx, const struct conn_answer *a) {
+    struct rcall call = *(struct rcall *)ctx;
+    struct reader *r = call.reader;
+    free(ctx);
+    r->in_flight--;
+    if (a->err == OK) {
+        r->newest_us = a->at_us;
+        struct rbroker *b = call.broker;
+        if (b != NULL) {
+            b->answered = (struct value){a->at_us - a->sent_us, a->at_us, VALUE_KNOWN};
+            if (b->why[0] != '\0') {
+                b->why[0] = '\0';
+                if (b->silent)
+                    change_say(r->client, "broker %d answers again", b->id);
+                b->silent = false;
+            }
+        }
+    }
+    return call;
+}
+
+void reader_end(struct reader *r) {
+    if (r->in_flight == 0 && !r->closing)
+        reader_publish(r);
+    else
+        reader_changed(r);
+}
+
+/* ---- brokers ---- */
+
+struct rbroker *reader_broker(struct reader *r, int32_t id) {
+    size_t low = 0, high = r->n_brokers;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (r->brokers[middle]->id == id)
+            return r->brokers[middle];
+        if (r->brokers[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static struct rbroker *reader_add_broker(struct reader *r, int32_t id) {
+    if (r->n_brokers >= BROKERS_MAX)
+        return NULL;
+    size_t at = r->n_brokers;
+    while (at > 0 && r->brokers[at - 1]->id > id)
+        at--;
+    r->brokers = mem_realloc(r->brokers, (r->n_brokers + 1) * sizeof *r->brokers);
+    memmove(&r->brokers[at + 1], &r->brokers[at], (r->n_brokers - at) * sizeof *r->brokers);
+    struct rbroker *b = mem_zalloc(sizeof *b);
+    b->reader = r;
+    b->id = id;
+    b->quorum_lag.state = b->fetch_age_ms.state = VALUE_NONE;
+    r->brokers[at] = b;
+    r->n_brokers++;
+    return b;
+}
+
+struct rbroker *reader_broker_of_metadata(struct reader *r, const struct metadata_resp_broker *m) {
+    struct rbroker *b = reader_broker(r, m->node_id);
+    bool new_one = b == NULL;
+    if (new_one && (b = reader_add_broker(r, m->node_id)) == NULL)
+        return NULL;
+    char host[ADDR_HOST_SIZE];
+    size_t n = m->host.n < sizeof host - 1 ? m->host.n : sizeof host - 1;
+    if (n > 0)
+        memcpy(host, m->host.p, n);
+    host[n] = '\0';
+    if (strcmp(host, b->host) != 0 || m->port != b->port) {
+        conn_free(b->conn);
+        conn_free(b->act);
+        b->conn = b->act = NULL;
+        snprintf(b->host, sizeof b->host, "%s", host);
+        b->port = m->port;
+    }
+    if (!slice_eq(b->rack, m->rack) || (b->rack.p == NULL) != (m->rack.p == NULL)) {
+        free((void *)(uintptr_t)b->rack.p);
+        b->rack = mem_dup(m->rack);
+    }
+    if (new_one && r->topics_known)
+        change_say(r->client, "broker %d joined", b->id);
+    else if (b->gone)
+        change_say(r->client, "broker %d is back", b->id);
+    b->gone = false;
+    return b;
+}
+
+bool reader_broker_ready(struct reader *r, struct rbroker *b) {
+    if (b->gone || b->conn == NULL || !conn_is_up(b->conn))
+        return false;
+    return conn_oldest_us(b->conn) > wire_now_us() - 2 * reader_interval(r);
+}
+
+static void reader_connect_broker(struct reader *r, struct rbroker *b) {
+    if (b->gone)
+        return;
+    if (b->conn == NULL) {
+        if (b->port < 1 || b->port > UINT16_MAX || b->host[0] == '\0') {
+            snprintf(b->why, sizeof b->why, "broker %d advertises no usable address", b->id);
+            return;
+        }
+        struct conn *seed = r->seed;
+        if (seed != NULL && seed->port == b->port && strcmp(seed->host, b->host) == 0) {
+            b->conn = seed;         /* the seed is this broker */
+            seed->user = b;
+            r->seed = NULL;
+        } else {
+            b->conn = conn_new(r->wire, b->host, (uint16_t)b->port, b);
+        }
+    }
+    conn_open(b->conn);
+}
+
+struct conn *reader_any_conn(struct reader *r) {
+    struct conn *best = NULL;
+    for (size_t i = 0; i < r->n_brokers; i++) {
+        struct rbroker *b = r->brokers[i];
+        if (reader_broker_ready(r, b) && (best == NULL || b->id == r->metadata_controller))
+            best = b->conn;
+    }
+    if (best == NULL && r->seed != NULL && conn_is_up(r->seed))
+        best = r->seed;
+    return best;
+}
+
+/* A broker that has owed an answer for two refreshes says so in its row. */
+static void reader_note_silence(struct reader *r) {
+    int64_t now = wire_now_us();
+    for (size_t i = 0; i < r->n_brokers; i++) {
+        struct rbroker *b = r->brokers[i];
+        if (b->gone || b->conn == NULL)
+            continue;
+        int64_t oldest = conn_oldest_us(b->conn);
+        bool late = oldest != INT64_MAX && now - oldest > 2 * reader_interval(r);
+        if (late)
+            snprintf(b->why, sizeof b->why, "broker %d (%s) has not answered for %lld s", b->id, b->conn->name,
+                     (long long)((now - oldest) / 1000000));
+        if (late && !b->silent) {
+            b->silent = true;
+            change_say(r->client, "broker %d does not answer", b->id);
+        }
+    }
+}
+
+/* ---- the link ---- */
+
+static void reader_link_down(struct reader *r, const char *why) {
+    bool was_up = r->link == LINK_UP;
+    r->link = LINK_DOWN;
+    snprintf(r->why, sizeof r->why, "%s", why);
+    if (was_up)
+        change_say(r->client, "the cluster cannot be reached: %s", why);
+    actions_again(r->client);
+    reader_publish(r);
+}
+
+static void reader_link_up(struct reader *r, struct conn *c) {
+    if (r->link == LINK_DOWN && r->topics_known)
+        change_say(r->client, "the cluster answers again");
+    r->link = LINK_UP;
+    r->seeds_failed = 0;
+    r->why[0] = '\0';
+    if (r->address[0] == '\0' || c == r->seed)
+        snprintf(r->address, sizeof r->address, "%s", c->name);
+}
+
+/* Makes sure that some way into the cluster is being tried. */
+static void reader_connect_seed(struct reader *r) {
+    if (r->closing || r->n_seeds == 0 || reader_any_conn(r) != NULL)
+        return;
+    if (r->seed == NULL) {
+        struct seed *s = &r->seeds[r->seed_at];
+        r->seed = conn_new(r->wire, s->host, s->port, NULL);
+        if (r->link != LINK_UP)
+            snprintf(r->address, sizeof r->address, "%s", r->seed->name);
+    }
+    conn_open(r->seed);
+}
+
+static void reader_seed_failed(struct reader *r, struct conn *c) {
+    r->seeds_failed++;
+    if (reader_any_conn(r) != NULL)
+        return;
+    if (r->n_seeds > 1) {
+        /* The next one; the backoff belongs to a whole round of them. */
+        int64_t backoff = c->backoff_us;
+        int64_t retry = c->retry_at_us;
+        char why[WHY_SIZE];
+        snprintf(why, sizeof why, "%s", c->why);
+        bool round = r->seeds_failed % r->n_seeds == 0;
+        conn_free(c);
+        r->seed_at = (r->seed_at + 1) % r->n_seeds;
+        struct seed *s = &r->seeds[r->seed_at];
+        r->seed = conn_new(r->wire, s->host, s->port, NULL);
+        if (round) {
+            r->seed->backoff_us = backoff;
+            r->seed->retry_at_us = retry;
+            r->seed->state = CONN_DOWN;
+            reader_link_down(r, why);
+        } else {
+            conn_open(r->seed);
+            return;
+        }
+    } else {
+        reader_link_down(r, c->why);
+    }
+    int64_t at = r->seed->retry_at_us;
+    if (r->tick_timer.slot == 0 || r->tick_timer.at_us > at)
+        timers_set(&r->wire->timers, &r->tick_timer, at);
+}
+
+static void reader_on_up(void *ctx, struct conn *c) {
+    struct reader *r = ctx;
+    struct rbroker *b = c->user;
+    if (b != NULL && c == b->act) {
+        action_on_up(r->client, c);
+        return;
+    }
+    if (c == r->seed || !r->topics_known || r->link != LINK_UP)
+        topics_ask_metadata(r, c);
+    if (b != NULL) {
+        if (r->seed != NULL && r->seed != c && r->topics_known) {
+            conn_free(r->seed);
+            r->seed = NULL;
+        }
+        b->why[0] = '\0';
+        if (b->silent) {
+            b->silent = false;
+            change_say(r->client, "broker %d answers again", b->id);
+        }
+        reader_pass(r);
+        actions_again(r->client);
+    }
+}
+
+static void reader_on_down(void *ctx, struct conn *c) {
+    struct reader *r = ctx;
+    struct rbroker *b = c->user;
+    if (r->closing)
+        return;
+    if (c == r->seed) {
+        reader_seed_failed(r, c);
+        return;
+    }
+    if (b == NULL)
+        return;
+    if (c == b->act) {
+        action_on_down(r->client, c);
+        return;
+    }
+    if (c->refused_names)
+        snprintf(b->why, sizeof b->why, "broker %d advertises %s, which does not resolve", b->id, c->name);
+    else
+        snprintf(b->why, sizeof b->why, "broker %d: %s", b->id, c->why);
+    if (!b->silent) {
+        b->silent = true;
+        change_say(r->client, "%s", b->why);
+    }
+    r->metadata_soon = true;
+    if (reader_any_conn(r) == NULL) {
+        if (r->link == LINK_UP)
+            reader_link_down(r, c->why);
+        reader_connect_seed(r);
+    }
+    reader_changed(r);
+}
+
+/* ---- the tick ---- */
+
+void reader_pass(struct reader *r) {
+    int64_t now = wire_now_us();
+    for (size_t i = 0; i < r->n_brokers; i++) {
+        struct rbroker *b = r->brokers[i];
+        if (!reader_broker_ready(r, b))
+            continue;
+        topics_step(r, b, now);
+        groups_step(r, b, now);
+        cluster_ask_sizes(r, b, now);
+    }
+}
+
+static void reader_tick(struct reader *r) {
+    int64_t now = wire_now_us();
+    int64_t interval = reader_interval(r);
+    reader_note_silence(r);
+    topics_tick(r);
+    groups_tick(r);
+    for (size_t i = 0; i < r->n_brokers; i++)
+        reader_connect_broker(r, r->brokers[i]);
+    struct conn *c = reader_any_conn(r);
+    if (c == NULL) {
+        reader_connect_seed(r);
+    } else {
+        int64_t period = r->n_parts > METADATA_LARGE && !r->metadata_soon ? METADATA_PERIOD * interval : interval / 2;
+        if (now - r->metadata_asked_us >= period || r->metadata_asked_us == 0)
+            topics_ask_metadata(r, c);
+        if (r->quorum_asked_us == 0 || now - r->quorum_asked_us >= (r->interest.quorum ? interval / 2 : QUORUM_PERIOD * interval))
+            cluster_ask_quorum(r, c);
+        topics_want(r, true);
+        groups_want(r, true);
+        reader_pass(r);
+        topics_ask_configs(r);
+    }
+    /* With no refreshing the tick still drives the attempts to connect. */
+    int64_t next = now + interval;
+    if (r->link != LINK_UP && r->seed != NULL && r->seed->state == CONN_DOWN)
+        next = r->seed->retry_at_us;
+    if (!r->client->config.once || r->link != LINK_UP)
+        timers_set(&r->wire->timers, &r->tick_timer, next > now ? next : now + 1000);
+    reader_changed(r);
+}
+
+static void reader_on_tick(struct timer *t, void *ctx) {
+    (void)ctx;
+    reader_tick((struct reader *)(void *)((char *)t - offsetof(struct reader, tick_timer)));
+}
+
+static void reader_on_round(struct timer *t, void *ctx) {
+    (void)ctx;
+    groups_round((struct reader *)(void *)((char *)t - offsetof(struct reader, round_timer)));
+}
+
+/* After Metadata: brokers are known, everything else follows from here. */
+void reader_after_metadata(struct reader *r, struct conn *c) {
+    bool first = r->link != LINK_UP || r->metadata_us == 0;
+    reader_link_up(r, c);
+    for (size_t i = 0; i < r->n_brokers; i++)
+        reader_connect_broker(r, r->brokers[i]);
+    if (first) {
+        reader_publish(r);
+        struct conn *any = reader_any_conn(r);
+        if (any != NULL && r->quorum_asked_us == 0)
+            cluster_ask_quorum(r, any);
+    }
+    topics_want(r, false);
+    groups_want(r, false);
+    reader_pass(r);
+    topics_ask_configs(r);
+}
+
+/* ---- commands ---- */
+
+void reader_interest_free(struct interest *i) {
+    for (size_t k = 0; k < i->n_topics; k++)
+        free((void *)(uintptr_t)i->topics[k].p);
+    for (size_t k = 0; k < i->n_groups; k++)
+        free((void *)(uintptr_t)i->groups[k].p);
+    free(i->topics);
+    free(i->groups);
+    *i = (struct interest){0};
+}
+
+void reader_take_interest(struct reader *r, struct interest *i) {
+    reader_interest_free(&r->interest);
+    r->interest = *i;
+    *i = (struct interest){0};
+    r->interest_n++;
+    topics_want(r, false);
+    groups_want(r, false);
+    if (r->link == LINK_UP) {
+        reader_pass(r);
+        topics_ask_configs(r);
+        struct conn *c = reader_any_conn(r);
+        if (r->interest.quorum && c != NULL && r->quorum_asked_us == 0)
+            cluster_ask_quorum(r, c);
+    }
+    if (r->in_flight == 0)
+        reader_publish(r);
+    else
+        reader_changed(r);
+}
+
+void reader_refresh(struct reader *r) {
+    for (size_t i = 0; i < r->n_topics; i++)
+        for (int32_t k = 0; k < r->topics_sorted[i]->n_parts; k++) {
+            r->topics_sorted[i]->parts[k].end_asked_us = 0;
+            r->topics_sorted[i]->parts[k].start_asked_us = 0;
+        }
+    for (size_t i = 0; i < r->n_groups; i++)
+        if (r->groups_sorted[i]->phase == GROUP_IDLE)
+            r->groups_sorted[i]->asked_us = 0;
+    for (size_t i = 0; i < r->n_brokers; i++) {
+        r->brokers[i]->groups_asked_us = r->brokers[i]->sizes_asked_us = 0;
+        if (r->brokers[i]->conn != NULL && r->brokers[i]->conn->state == CONN_DOWN)
+            conn_hurry(r->brokers[i]->conn);
+    }
+    if (r->seed != NULL && r->seed->state == CONN_DOWN)
+        conn_hurry(r->seed);
+    r->metadata_asked_us = r->quorum_asked_us = 0;
+    reader_tick(r);
+}
+
+static void reader_reset(struct reader *r) {
+    /* Calls in flight end inside conn_free; their handlers see `closing`. */
+    r->closing = true;
+    for (size_t i = 0; i < r->n_brokers; i++) {
+        conn_free(r->brokers[i]->conn);
+        conn_free(r->brokers[i]->act);
+    }
+    conn_free(r->seed);
+    r->seed = NULL;
+    reader_free_groups(r);
+    reader_free_topics(r);
+    for (size_t i = 0; i < r->n_brokers; i++) {
+        free((void *)(uintptr_t)r->brokers[i]->rack.p);
+        free(r->brokers[i]);
+    }
+    free(r->brokers);
+    r->brokers = NULL;
+    r->n_brokers = 0;
+    free((void *)(uintptr_t)r->cluster_id.p);
+    r->cluster_id = SLICE_NULL;
+    timers_cancel(&r->wire->timers, &r->tick_timer);
+    timers_cancel(&r->wire->timers, &r->publish_timer);
+    timers_cancel(&r->wire->timers, &r->round_timer);
+    r->closing = false;
+}
+
+void reader_reconnect(struct reader *r, const char *bootstrap) {
+    struct error e;
+    if (bootstrap == NULL) {
+        reader_refresh(r);
+        return;
+    }
+    if (reader_set_seeds(r, bootstrap, &e) != OK) {
+        client_log(r->client, LOG_ERROR, "%s", e.text);
+        return;
+    }
+    reader_reset(r);
+    r->link = LINK_CONNECTING;
+    r->address[0] = r->why[0] = '\0';
+    r->controller = r->controller_epoch = r->metadata_controller = -1;
+    r->controller_true = r->topics_known = r->groups_known = false;
+    r->metadata_busy = r->quorum_busy = r->configs_busy = false;
+    r->metadata_asked_us = r->metadata_us = r->quorum_asked_us = 0;
+    r->metadata_crc = 0;
+    r->commits_left = 0;
+    r->in = r->out = (struct rate){0};
+    r->in_history = (struct history){0};
+    reader_start(r);
+}
+
+/* ---- life ---- */
+
+enum err reader_set_seeds(struct reader *r, const char *bootstrap, struct error *e) {
+    struct seed *seeds = NULL;
+    size_t n = 0;
+    const char *at = bootstrap;
+    while (*at != '\0') {
+        size_t len = strcspn(at, ",");
+        struct seed s;
+        char *one = mem_strndup(slice_of(at, len));
+        enum err err = len == 0 ? OK : addr_split(one, 9092, s.host, &s.port, e);
+        free(one);
+        if (err != OK) {
+            free(seeds);
+            return err;
+        }
+        if (len > 0) {
+            seeds = mem_realloc(seeds, (n + 1) * sizeof *seeds);
+            if (s.host[0] == '\0')
+                snprintf(s.host, sizeof s.host, "localhost");
+            seeds[n++] = s;
+        }
+        at += len + (at[len] == ',');
+    }
+    if (n == 0)
+        return error_set(e, ERR_INVALID, "no broker address given · -b HOST:PORT");
+    free(r->seeds);
+    r->seeds = seeds;
+    r->n_seeds = n;
+    r->seed_at = r->seeds_failed = 0;
+    return OK;
+}
+
+void reader_init(struct reader *r, struct client *c) {
+    r->client = c;
+    r->wire = &c->wire;
+    r->controller = r->controller_epoch = r->metadata_controller = -1;
+    r->tick_timer.fire = reader_on_tick;
+    r->publish_timer.fire = reader_on_publish;
+    r->round_timer.fire = reader_on_round;
+    c->wire.up = reader_on_up;
+    c->wire.down = reader_on_down;
+    c->wire.ctx = r;
+    arena_init(&r->scratch, 0);
+    arena_init(&r->build, (size_t)1 << 30);
+}
+
+void reader_start(struct reader *r) {
+    r->link = LINK_CONNECTING;
+    reader_tick(r);
+}
+
+void reader_fini(struct reader *r) {
+    reader_reset(r);
+    r->closing = true;
+    reader_interest_free(&r->interest);
+    free(r->seeds);
+    r->seeds = NULL;
+    arena_fini(&r->scratch);
+    arena_fini(&r->build);
+}

@@ -1,0 +1,323 @@
+/* From commits to lag.
+ *
+ * A round takes every group whose commits are in, lays out its rows (every
+ * partition of every topic the group commits on or is assigned), and asks for
+ * start and end of those partitions anew, one request per leader for all groups
+ * together.  A group is judged when each of its rows has an end that was asked for
+ * after the commits had arrived: so a group that keeps committing never looks as
+ * if it were beyond the end, and the lag is never negative.
+ *
+ * What a hung leader does not answer is judged at the next tick as unknown; until
+ * a group is judged its last rows stay, with their time.  Thread: the client's. */
+#include "core/client/internal.h"
+
+#include <stdlib.h>
+
+#define ROWS_MAX 200000
+#define ROUND_AGAIN_US 500000
+#define GROWING 5                   /* judgements in a row that make a group hurt */
+
+/* ---- rows ---- */
+
+struct seat { struct slice topic; int32_t partition, member; };
+
+static int by_seat(const void *a, const void *b) {
+    const struct seat *x = a, *y = b;
+    int order = slice_cmp(x->topic, y->topic);
+    return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
+}
+
+static struct seat *seats_of(struct reader *r, const struct rgroup *g, int32_t *n) {
+    size_t total = 0;
+    for (int32_t i = 0; i < g->n_members; i++)
+        total += (size_t)g->members[i].assigned.n;
+    struct seat *v = total <= ROWS_MAX ? arena_alloc(&r->build, total * sizeof *v) : NULL;
+    *n = 0;
+    for (int32_t i = 0; v != NULL && i < g->n_members; i++)
+        for (int32_t k = 0; k < g->members[i].assigned.n; k++)
+            v[(*n)++] = (struct seat){g->members[i].assigned.v[k].topic, g->members[i].assigned.v[k].partition, i};
+    if (v != NULL)
+        qsort(v, (size_t)*n, sizeof *v, by_seat);
+    return v;
+}
+
+/* The place in both sorted lists, and the rows so far. */
+struct layout {
+    struct rgroup *group;
+    struct seat *seats;
+    int32_t n_seats, seat_at, commit_at;
+    struct model_lag *rows;
+    int32_t n_rows, cap;
+    int64_t at_us;
+};
+
+static void layout_row(struct layout *l, struct slice topic, int32_t partition) {
+    struct rgroup *g = l->group;
+    struct model_lag row = {.topic = topic, .partition = partition, .kind = LAG_UNKNOWN, .committed = -1, .start = -1,
+                            .end = -1, .lag = -1, .member = -1, .at_us = l->at_us};
+    while (l->commit_at < g->n_commits && g->commits[l->commit_at].partition == partition &&
+           slice_eq(g->commits[l->commit_at].topic, topic)) {
+        row.committed = g->commits[l->commit_at].offset;
+        row.metadata = arena_dup(&g->next.arena, g->commits[l->commit_at].metadata);
+        l->commit_at++;
+    }
+    while (l->seat_at < l->n_seats && l->seats[l->seat_at].partition == partition &&
+           slice_eq(l->seats[l->seat_at].topic, topic))
+        row.member = l->seats[l->seat_at++].member;
+    if (l->n_rows < l->cap)
+        l->rows[l->n_rows++] = row;
+}
+
+/* All partitions of one topic: those Metadata knows, those committed, those assigned. */
+static void layout_topic(struct reader *r, struct layout *l, struct slice from) {
+    struct rgroup *g = l->group;
+    struct rtopic *t = topics_find(r, from);
+    struct slice topic = arena_dup(&g->next.arena, from);
+    int32_t part_at = 0, n_parts = t != NULL ? t->n_parts : 0;
+    while (topic.p != NULL) {
+        int64_t next = INT64_MAX;
+        if (part_at < n_parts)
+            next = t->parts[part_at].index;
+        if (l->commit_at < g->n_commits && slice_eq(g->commits[l->commit_at].topic, topic) &&
+            g->commits[l->commit_at].partition < next)
+            next = g->commits[l->commit_at].partition;
+        if (l->seat_at < l->n_seats && slice_eq(l->seats[l->seat_at].topic, topic) && l->seats[l->seat_at].partition < next)
+            next = l->seats[l->seat_at].partition;
+        if (next == INT64_MAX)
+            break;
+        while (part_at < n_parts && t->parts[part_at].index <= next) {
+            t->parts[part_at].lag_round = r->lag_round;
+            part_at++;
+        }
+        layout_row(l, topic, (int32_t)next);
+    }
+    if (t != NULL)
+        t->grouped = true;
+    g->next.n_topics++;
+}
+
+static void rows_lay_out(struct reader *r, struct rgroup *g) {
+    arena_reset(&r->build);
+    arena_fini(&g->next.arena);
+    g->next = (struct rrows){0};
+    arena_init(&g->next.arena, (size_t)256 << 20);
+    struct layout l = {.group = g, .cap = ROWS_MAX, .at_us = g->commits_us};
+    l.seats = seats_of(r, g, &l.n_seats);
+    l.rows = r->rows_scratch;
+    while (l.commit_at < g->n_commits || l.seat_at < l.n_seats) {
+        struct slice topic;
+        if (l.commit_at >= g->n_commits)
+            topic = l.seats[l.seat_at].topic;
+        else if (l.seat_at >= l.n_seats)
+            topic = g->commits[l.commit_at].topic;
+        else
+            topic = slice_cmp(l.seats[l.seat_at].topic, g->commits[l.commit_at].topic) < 0 ? l.seats[l.seat_at].topic
+                                                                                         : g->commits[l.commit_at].topic;
+        int32_t before = l.commit_at + l.seat_at;
+        layout_topic(r, &l, topic);
+        if (before == l.commit_at + l.seat_at)
+            break; /* no memory within the cap */
+    }
+    size_t bytes = (size_t)l.n_rows * sizeof *g->next.v;
+    g->next.v = arena_alloc(&g->next.arena, bytes);
+    if (g->next.v != NULL && bytes > 0) {
+        memcpy(g->next.v, l.rows, bytes);
+        g->next.n = l.n_rows;
+    }
+}
+
+void groups_round(struct reader *r) {
+    bool any = false;
+    timers_cancel(&r->wire->timers, &r->round_timer);
+    if (r->closing)
+        return;
+    r->lag_round++;
+    r->rows_scratch = mem_alloc(ROWS_MAX * sizeof *r->rows_scratch);
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct rgroup *g = r->groups_sorted[i];
+        if (g->phase != GROUP_COMMITTED)
+            continue;
+        rows_lay_out(r, g);
+        g->phase = GROUP_ENDS;
+        any = true;
+    }
+    free(r->rows_scratch);
+    r->rows_scratch = NULL;
+    if (any) {
+        r->round_us = wire_now_us();
+        reader_pass(r);
+        topics_ask_configs(r);
+        groups_judge(r, false); /* those without rows, or whose leaders are away */
+        reader_changed(r);
+    }
+    if (r->commits_left > 0)
+        timers_set(&r->wire->timers, &r->round_timer, wire_now_us() + ROUND_AGAIN_US);
+}
+
+/* ---- judging ---- */
+
+static bool leader_answers(struct reader *r, const struct rpart *p) {
+    struct rbroker *b = reader_broker(r, p->leader);
+    return b != NULL && b->conn != NULL && !b->gone && conn_is_up(b->conn);
+}
+
+static bool part_fresh(const struct rpart *p, int64_t commits_us) {
+    return p->end_seen_us >= commits_us && p->start_seen_us >= commits_us;
+}
+
+static bool group_ready(struct reader *r, const struct rgroup *g) {
+    struct rtopic *t = NULL;
+    const uint8_t *name = NULL;
+    for (int32_t i = 0; i < g->next.n; i++) {
+        const struct model_lag *row = &g->next.v[i];
+        if (row->topic.p != name) {
+            name = row->topic.p;
+            t = topics_find(r, row->topic);
+        }
+        if (t != NULL && !t->configs_known && r->configs_busy)
+            return false;
+        struct rpart *p = t != NULL ? topic_part(t, row->partition) : NULL;
+        if (p != NULL && !part_fresh(p, g->commits_us) && leader_answers(r, p))
+            return false;
+    }
+    return true;
+}
+
+static void group_trouble(struct rgroup *g, int64_t before, bool had, bool lost, bool ahead) {
+    if (had && g->lag.v > before && g->lag.v > 0)
+        g->growing++;
+    else
+        g->growing = 0;
+    bool members = g->n_members > 0;
+    bool balancing = strncmp(g->state, "Preparing", 9) == 0 || strncmp(g->state, "Completing", 10) == 0;
+    if (lost || g->growing >= GROWING || (ahead && members))
+        g->trouble = TROUBLE_BAD;
+    else if (balancing || ahead || (!members && g->described && g->lag.v > 0))
+        g->trouble = TROUBLE_SOON;
+    else
+        g->trouble = TROUBLE_NONE;
+}
+
+struct tally { int64_t lag, commits; int32_t n_commits, n_known; bool lost, ahead, unknown, rated; double in; };
+
+static void row_judge(struct reader *r, struct rgroup *g, struct model_lag *row, struct rtopic *t, struct tally *sum) {
+    struct rpart *p = t != NULL ? topic_part(t, row->partition) : NULL;
+    if (p != NULL && part_fresh(p, g->commits_us)) {
+        row->start = p->start.state == VALUE_KNOWN ? p->start.v : -1;
+        row->end = p->end.state == VALUE_KNOWN ? p->end.v : -1;
+        row->at_us = p->end.at_us;
+    }
+    lag_judge(row, t != NULL && t->compacted);
+    if (p != NULL && p->in.state == VALUE_KNOWN) {
+        sum->in += p->in.v;
+        sum->rated = true;
+    }
+    if (row->committed >= 0) {
+        sum->commits += row->committed;
+        sum->n_commits++;
+    }
+    (void)r;
+    sum->lost |= row->kind == LAG_BELOW_START;
+    sum->ahead |= row->kind == LAG_BEYOND_END;
+    sum->unknown |= row->kind == LAG_UNKNOWN;
+    if (row->lag >= 0) {
+        sum->lag += row->lag;
+        sum->n_known++;
+    }
+}
+
+static void group_judge(struct reader *r, struct rgroup *g) {
+    struct tally sum = {0};
+    struct rtopic *t = NULL;
+    const uint8_t *name = NULL;
+    for (int32_t i = 0; i < g->next.n; i++) {
+        if (g->next.v[i].topic.p != name) {
+            name = g->next.v[i].topic.p;
+            t = topics_find(r, g->next.v[i].topic);
+        }
+        row_judge(r, g, &g->next.v[i], t, &sum);
+    }
+    int64_t now = wire_now_us(), before = g->lag.v;
+    bool had = g->lag.state == VALUE_KNOWN;
+    arena_fini(&g->rows.arena);
+    g->rows = g->next;
+    g->next = (struct rrows){0};
+    g->phase = GROUP_IDLE;
+    g->lag_us = now;
+    if (sum.unknown)
+        g->lag.state = VALUE_FAILED;
+    else if (sum.n_known == 0)
+        g->lag = (struct value){0, now, VALUE_NONE};
+    else
+        g->lag = (struct value){sum.lag, now, VALUE_KNOWN};
+    if (g->lag.state == VALUE_KNOWN)
+        history_push(&g->history, (double)sum.lag);
+    g->in = sum.rated ? (struct rate){sum.in, VALUE_KNOWN} : (struct rate){0, VALUE_WANTED};
+    if (g->base_us == 0 || g->base_n != sum.n_commits || sum.commits < g->base_sum) {
+        g->out = (struct rate){0, VALUE_WANTED};
+        g->base_us = 0;
+    }
+    if (g->base_us == 0 || g->commits_us - g->base_us >= reader_interval(r) * 3 / 4) {
+        if (g->base_us != 0)
+            g->out = rate_between(g->base_sum, g->base_us, sum.commits, g->commits_us);
+        g->base_sum = sum.commits;
+        g->base_us = g->commits_us;
+        g->base_n = sum.n_commits;
+    }
+    group_trouble(g, before, had, sum.lost, sum.ahead);
+    r->group_topics_changed = true;
+}
+
+void groups_judge(struct reader *r, bool all) {
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct rgroup *g = r->groups_sorted[i];
+        if (g->phase == GROUP_ENDS && (all || group_ready(r, g)))
+            group_judge(r, g);
+    }
+}
+
+/* ---- the tick ---- */
+
+/* How many groups have to do with each topic. */
+static void count_topic_groups(struct reader *r) {
+    for (size_t i = 0; i < r->n_topics; i++)
+        r->topics_sorted[i]->n_groups = 0;
+    for (size_t i = 0; i < r->n_groups; i++) {
+        const struct rgroup *g = r->groups_sorted[i];
+        const uint8_t *name = NULL;
+        for (int32_t k = 0; k < g->rows.n; k++) {
+            if (g->rows.v[k].topic.p == name)
+                continue;
+            name = g->rows.v[k].topic.p;
+            struct rtopic *t = topics_find(r, g->rows.v[k].topic);
+            if (t != NULL)
+                t->n_groups++;
+        }
+    }
+}
+
+void groups_count_topics(struct reader *r) {
+    if (r->group_topics_changed)
+        count_topic_groups(r);
+    r->group_topics_changed = false;
+}
+
+void groups_tick(struct reader *r) {
+    int64_t now = wire_now_us();
+    double out = 0;
+    bool any = false;
+    for (size_t i = 0; i < r->n_groups; i++) {
+        struct rgroup *g = r->groups_sorted[i];
+        if (g->phase == GROUP_ENDS && now - g->commits_us >= reader_interval(r))
+            group_judge(r, g);
+        else if (g->phase == GROUP_READING && now - g->asked_us > 2 * CONN_ANSWER_US)
+            g->phase = GROUP_IDLE; /* its broker answered, but not about this group */
+        if (g->out.state == VALUE_KNOWN) {
+            out += g->out.v;
+            any = true;
+        }
+    }
+    if (any)
+        r->out = (struct rate){out, VALUE_KNOWN};
+    groups_count_topics(r);
+}

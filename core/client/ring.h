@@ -1,0 +1,41 @@
+/* The tail's memory: a fixed ring of bytes and an index into it.
+ *
+ *   bytes  [ rec 5 | rec 6 | ....free.... | rec 3 | rec 4 |gap]   a record is never split
+ *   index  serial -> place and size, a power of two long
+ *
+ * The oldest goes when a new one needs its room.  In a lossless ring what was not
+ * handed out stays: ring_put then says no.
+ * Thread: the owner's lock. */
+#ifndef WEIR_CLIENT_RING_H
+#define WEIR_CLIENT_RING_H
+
+#include "core/base/mem.h"
+
+struct ring_record {                /* precedes the bytes of key, value and headers */
+    int32_t partition;
+    uint32_t key_n, value_n, headers_n;     /* kept here; key and value may be cut */
+    int32_t n_headers;
+    bool append_time, key_null, value_null;
+    int64_t offset, timestamp_ms;
+    size_t key_bytes, value_bytes;
+};
+struct ring_place { size_t at, n; };
+struct ring {
+    uint8_t *p;
+    size_t size, head, used;
+    struct ring_place *index;
+    size_t index_cap;
+    uint64_t first, last;           /* serials; last < first: empty */
+    uint64_t read;                  /* the newest one handed out */
+    uint64_t dropped;               /* pushed out before they were handed out */
+    bool lossless;
+};
+void ring_init(struct ring *r, size_t size_bytes, bool lossless);
+void ring_fini(struct ring *r);
+/* False: lossless, and no room until more is read. */
+bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, struct slice value, struct slice headers);
+static inline size_t ring_count(const struct ring *r) { return r->last + 1 - r->first; }
+/* The record of a serial within first..last, and where its bytes begin. */
+const struct ring_record *ring_get(const struct ring *r, uint64_t serial, const uint8_t **bytes);
+
+#endif

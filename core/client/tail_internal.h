@@ -1,0 +1,58 @@
+/* What the tail and its sources share.  A source runs on the tail's own thread,
+ * reads records and hands each to tail_take; the user reads the ring under the
+ * same lock, which is held for a few records at a time. */
+#ifndef WEIR_CLIENT_TAIL_INTERNAL_H
+#define WEIR_CLIENT_TAIL_INTERNAL_H
+
+#include "core/client/internal.h"
+#include "core/client/ring.h"
+#include "core/client/tail_match.h"
+
+struct tail_part {
+    int32_t partition;
+    int64_t start, end;             /* end: seen at the start */
+    int64_t next;                   /* the offset to come, -1 unknown */
+    int64_t high;                   /* newest end known, -1 unknown */
+    bool at_end, done;              /* done: stop_at_end and the end is reached */
+};
+
+struct tail {
+    struct client *client;
+    struct tail_spec spec;          /* strings are heap copies */
+    int32_t *partitions;
+    pthread_t thread;
+    pthread_mutex_t lock;           /* ring, stats, parts' figures */
+    pthread_cond_t room;
+    bool stop;                      /* under the lock */
+    struct ring ring;
+    struct tail_stats stats;
+    struct tail_match match;
+    struct tail_part *parts;
+    size_t n_parts;
+    int64_t rate_us;
+    uint64_t rate_scanned;
+    int64_t woke_us;
+    bool unseen;                    /* the user was not woken for what is in the ring */
+    struct buf rows;                /* user's thread: what tail_rows returned last */
+};
+
+struct tail_record {
+    int32_t partition;
+    int64_t offset, timestamp_ms;
+    bool append_time;
+    struct slice key, value, headers;
+    int32_t n_headers;
+};
+
+/* On the tail's thread. */
+bool tail_stopping(struct tail *t);
+/* Filters and stores; waits for room in a lossless tail.  With the lock held; false: it is being closed. */
+bool tail_take(struct tail *t, const struct tail_record *r);
+/* Figures after a batch; wakes the user at most every 10 ms.  With the lock held. */
+void tail_tell(struct tail *t);
+void tail_fail(struct tail *t, const char *format, ...) WEIR_PRINTF(2, 3);   /* without the lock */
+
+/* tail_rdk.c */
+void tail_rdk_run(struct tail *t);
+
+#endif
