@@ -37,6 +37,7 @@ static void node_unref(struct sim_disk *d, struct sim_node *n) {
     free(n->bytes);
     free(n->durable);
     free(n->written);
+    free(n->landed);
     free(n);
 }
 
@@ -215,16 +216,17 @@ static void node_room(struct sim_node *n, uint64_t size) {
     n->bytes = mem_realloc(n->bytes, (size_t)want);
     n->durable = mem_realloc(n->durable, (size_t)want);
     n->written = mem_realloc(n->written, sectors_of(want) * sizeof *n->written);
+    n->landed = mem_realloc(n->landed, sectors_of(want) * sizeof *n->landed);
     memset(n->bytes + n->capacity, 0, (size_t)(want - n->capacity));
     memset(n->durable + n->capacity, 0, (size_t)(want - n->capacity));
     size_t had = sectors_of(n->capacity);
     memset(n->written + had, 0, (sectors_of(want) - had) * sizeof *n->written);
+    memset(n->landed + had, 0, (sectors_of(want) - had) * sizeof *n->landed);
     n->capacity = want;
 }
 
 static void node_touch(struct sim_disk *d, struct sim_node *n, uint64_t from, uint64_t to) {
-    if (++d->write_seq == SECTOR_LOST)
-        d->write_seq = 1;
+    weir_assert(++d->write_seq < SECTOR_LOST);
     for (uint64_t s = from / SECTOR_BYTES; s < sectors_of(to); s++)
         n->written[s] = d->write_seq;
 }
@@ -262,6 +264,7 @@ void sim_capture_take(struct sim_disk *d, struct sim_node *node, struct sim_capt
     c->node = node;
     node->refs++;
     c->change_seq = d->change_seq;
+    c->number = ++d->write_seq;
     c->size = node->size;
     if (node->is_dir)
         return;
@@ -291,13 +294,19 @@ void sim_capture_land(struct sim_disk *d, struct sim_capture *c, struct random *
     }
     for (size_t i = 0; i < c->n; i++) {
         size_t s = c->sectors[i];
-        if (failed == NULL || random_next(failed) % 2 == 0)
+        /* A later sync may have ended before this one: older bytes never land on newer. */
+        bool newer = c->written[i] > n->landed[s];
+        if (newer && (failed == NULL || random_next(failed) % 2 == 0)) {
             memcpy(n->durable + s * SECTOR_BYTES, c->bytes + i * SECTOR_BYTES, SECTOR_BYTES);
+            n->landed[s] = c->written[i];
+        }
         if (n->written[s] == c->written[i])
             n->written[s] = failed == NULL ? 0 : SECTOR_LOST;
     }
-    if (failed == NULL)
+    if (failed == NULL && c->number > n->size_landed) {
         n->durable_size = c->size;
+        n->size_landed = c->number;
+    }
 }
 
 void sim_capture_free(struct sim_disk *d, struct sim_capture *c) {

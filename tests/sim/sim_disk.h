@@ -29,6 +29,8 @@ struct sim_node {
     uint8_t *bytes, *durable;
     uint64_t size, durable_size, capacity;
     uint32_t *written;             /* per sector: number of the last write not durable yet, 0 none */
+    uint32_t *landed;              /* per sector: number of the write that the durable bytes are of */
+    uint32_t size_landed;          /* number of the capture that the durable size is of */
     struct sim_node *next, *prev;
 };
 /* A change of names that is not durable yet.  to == NULL: name is unlinked. */
@@ -51,6 +53,7 @@ struct sim_disk {
 struct sim_capture {
     struct sim_node *node;
     uint64_t change_seq;           /* a directory: changes up to this */
+    uint32_t number;
     uint64_t size;
     size_t n;
     uint32_t *sectors, *written;

@@ -209,6 +209,27 @@ static void test_async_sync(void **state) {
     env_sim_free(s);
 }
 
+/* A sync in flight while a later one ends: its older bytes do not land on the newer. */
+static void test_overtaken_sync(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct env_sim *s = env_sim_new(seed);
+        struct env_file *f = open_file(s, "a", ENV_WRITE | ENV_CREATE);
+        assert_int_equal(s->env.sync_now(&s->env, NULL, ""), OK);
+        write_at(s, f, 0, "1");
+        struct ended e = {0};
+        struct env_sync sync = {.files = {f}, .n_files = 1, .done = on_sync, .ctx = &e};
+        s->env.sync(&s->env, &sync);
+        write_at(s, f, 0, "two");
+        assert_int_equal(s->env.sync_now(&s->env, f, NULL), OK);
+        assert_true(env_sim_step(s));
+        s->env.close(&s->env, f);
+        env_sim_crash(s, seed);
+        assert_true(holds(s, "a", "two"));
+        env_sim_free(s);
+    }
+}
+
 static void test_failed_sync_lies_later(void **state) {
     (void)state;
     unsigned lost = 0;
@@ -407,6 +428,7 @@ int main(void) {
         cmocka_unit_test(test_synced_survives),      cmocka_unit_test(test_unsynced_bytes_may_go),
         cmocka_unit_test(test_growth_may_be_zeroes), cmocka_unit_test(test_names),
         cmocka_unit_test(test_lost_directory_takes_all), cmocka_unit_test(test_async_sync),
+        cmocka_unit_test(test_overtaken_sync),
         cmocka_unit_test(test_failed_sync_lies_later), cmocka_unit_test(test_faults),
         cmocka_unit_test(test_cold_reads),           cmocka_unit_test(test_crash_after),
         cmocka_unit_test(test_kill_keeps_the_cache), cmocka_unit_test(test_outside),
