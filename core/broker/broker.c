@@ -5,7 +5,7 @@
  * Owns everything in struct broker; does not own the env and the store.
  * Thread: the one that owns the env. */
 #include "core/base/log.h"
-#include "core/broker/internal.h"
+#include "core/broker/fetch_session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +125,7 @@ void broker_free(struct broker *b) {
         rq->state = REQUEST_ANSWERED;
         request_free(b, rq);
     }
+    fetch_sessions_free(b);
     if (b->groups != NULL)
         groups_free(b);
     topics_free(b);

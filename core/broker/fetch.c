@@ -209,8 +209,7 @@ static void fill_partition(const struct fetch_op *op, const struct fetch_entry *
     out->records = slice_of(op->rq->response->records.p, 0);
     if (out->records.p == NULL)
         out->records = SLICE("");
-    if (e->unknown || (e->error == KAFKA_NONE && op->committed))
-        out->aborted_transactions.n = 0;
+    out->aborted_transactions.n = e->unknown || (e->error == KAFKA_NONE && op->committed) ? 0 : -1;
     if (e->error != KAFKA_NONE)
         return;
     out->high_watermark = e->hw;
@@ -229,6 +228,7 @@ static void op_answer(struct broker *b, struct fetch_op *op) {
     struct fetch_resp resp;
     proto_init(PROTO_STRUCT(fetch_resp), &resp);
     fetch_session_finish(b, op);
+    resp.error_code = op->error;
     resp.session_id = op->session_id;
     resp.responses.v = request_array(rq, fetch_resp_fetchable_topic, op->n_topics);
     for (int32_t i = 0; i < op->n_topics; i++) {

@@ -48,6 +48,7 @@ struct fetch_op {
     bool woken;
     struct fetch_op *next_woken;
     int64_t deadline_us;
+    int16_t error;                    /* of the whole answer */
     int32_t session_id;               /* to answer with; 0: none */
     bool incremental;                 /* leave out what has nothing new */
 };

@@ -46,6 +46,7 @@ struct partition {
     struct topic *topic;
     struct store_log *log;            /* store_log_user(log) points back here */
     int32_t index;
+    uint64_t asked_in;                /* as in struct topic */
     struct fetch_wait *waiters;       /* long polls that look at this partition (fetch.c) */
 };
 

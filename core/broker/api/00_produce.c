@@ -17,19 +17,18 @@ static bool has_transactional(const struct produce_req *req) {
     return false;
 }
 
-/* Which partitions of the topic count; NULL: all, as nearly always. */
-static bool *find_repeats(struct request *rq, const struct produce_req_topic *in, int32_t n_partitions) {
+/* Which partitions of the topic come again later; NULL: none, as nearly always. */
+static bool *find_repeats(struct broker *b, struct request *rq, const struct produce_req_topic *in, struct topic *t) {
     int32_t n = in->partition_data.n;
     if (n < 2)
         return NULL;
     bool *repeated = request_alloc(rq, (size_t)n);
-    bool *seen = request_alloc(rq, (size_t)n_partitions + 1);
     for (int32_t i = n; i-- > 0;) {
-        int32_t index = in->partition_data.v[i].index;
-        if (index < 0 || index >= n_partitions)
+        struct partition *p = topic_partition(t, in->partition_data.v[i].index);
+        if (p == NULL)
             continue;
-        repeated[i] = seen[index];
-        seen[index] = true;
+        repeated[i] = p->asked_in == b->stats.requests;
+        p->asked_in = b->stats.requests;
     }
     return repeated;
 }
@@ -61,7 +60,7 @@ static void produce_topic(struct broker *b, struct request *rq, const struct pro
     bool by_id = rq->header.version >= 13;
     struct topic *t = by_id ? topic_find_id(b, &in->topic_id) : topic_find(b, in->name);
     int16_t unknown = by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    bool *repeated = find_repeats(rq, in, t == NULL ? 0 : t->n_partitions);
+    bool *repeated = find_repeats(b, rq, in, t);
     out->name = in->name;
     out->topic_id = in->topic_id;
     out->partition_responses.v = request_array(rq, produce_resp_partition, in->partition_data.n);
