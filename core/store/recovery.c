@@ -17,6 +17,14 @@
 #define FORMAT_TEXT "weir 1\n"
 #define REPLAY_TICK_BYTES (4u << 20)
 
+/* A reference to bytes that are not there: damage, unless a later frame drops the
+ * topic or moves the start over it (then its file was rightly unlinked). */
+struct missing {
+    struct log_key key;
+    int64_t offset, last;
+    uint32_t bytes;
+};
+
 struct replay {
     struct store *st;
     struct store_recovery *r;
@@ -28,6 +36,8 @@ struct replay {
     bool chain;               /* crc is that of the frame before `expected` */
     bool scanning;            /* first pass: only proven and epoch */
     bool torn;
+    struct missing *missing;
+    size_t n_missing, cap_missing;
 };
 
 /* ---- the directory ---- */
@@ -244,9 +254,11 @@ static enum err replay_reference(struct replay *p, const struct frame *f) {
             p->r->torn_bytes += n;
             return OK;
         }
-        p->r->corrupt++;
-        log_error("a batch of %u bytes at offset %" PRId64 " was acknowledged and is damaged on disk; it is kept as it is", n,
-                  b.base_offset);
+        if (p->n_missing == p->cap_missing) {
+            p->cap_missing = p->cap_missing == 0 ? 8 : p->cap_missing * 2;
+            p->missing = mem_realloc(p->missing, p->cap_missing * sizeof *p->missing);
+        }
+        p->missing[p->n_missing++] = (struct missing){key, b.base_offset, batch_last_offset(&b), n};
     }
     replay_note(log, s, &b);
     s->flushed = s->bytes;
@@ -414,6 +426,20 @@ static void replay_next_file(struct replay *p) {
     }
 }
 
+static void report_missing(struct replay *p) {
+    for (size_t i = 0; i < p->n_missing; i++) {
+        const struct missing *m = &p->missing[i];
+        const struct store_log *log = store_log_find(p->st, &m->key.topic, m->key.partition);
+        if (log == NULL || log->start > m->last)
+            continue;
+        p->r->corrupt++;
+        log_error("a batch of %u bytes at offset %" PRId64 " was acknowledged and is damaged on disk; it is kept as it is",
+                  m->bytes, m->offset);
+    }
+    free(p->missing);
+    p->missing = NULL;
+}
+
 /* Two passes: the first learns what had been durable, the second applies. */
 static enum err replay_all(struct replay *p, struct listing *l, uint64_t first_needed) {
     struct replay scan = *p;
@@ -499,6 +525,7 @@ enum err store_recover(struct store *st, struct store_recovery *r, struct error 
     st->replaying = true;
     uint64_t first_needed = found ? st->newest_snapshot_wal : 0;
     x = replay_all(&p, &l, first_needed);
+    report_missing(&p);
     uint64_t last = l.n_wal > 0 ? l.wal[l.n_wal - 1] : st->wal.number;
     free(l.wal);
     if (x == OK)
