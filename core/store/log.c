@@ -174,14 +174,17 @@ static enum err append_reference(struct store_log *log, struct segment *s, const
     be32_set(head + 36, (uint32_t)b->bytes.n);
     be32_set(head + 40, crc32c(0, b->bytes.p, BATCH_HEADER_BYTES)); /* the batch's own CRC covers the rest */
     memcpy(head + 44, b->bytes.p, BATCH_HEADER_BYTES);
+    struct seg_handle *handle = s->handle;
+    handle_pin(handle); /* a frame may end a WAL file, which opens other segments */
     e = wal_frame(st, FRAME_BATCH_REF, slice_of(head, sizeof head), SLICE_NULL, true, NULL, ticket);
+    if (e == OK && !s->referenced && st->config.durability == DURABILITY_FSYNC) {
+        s->referenced = true;
+        sync_list_add(&st->group, handle);
+    }
+    handle_unpin(st, handle);
     if (e != OK) {
         s->flushed = position; /* the next write goes over it */
         return e;
-    }
-    if (!s->referenced && st->config.durability == DURABILITY_FSYNC) {
-        s->referenced = true;
-        sync_list_add(&st->group, s->handle);
     }
     if (s->entry_dirty && st->config.durability == DURABILITY_FSYNC) {
         char dir[LOG_DIR_BYTES];
