@@ -160,6 +160,7 @@ struct sync_job {
     struct sync_list list;
     struct env_file *extra[3]; /* WAL files */
     struct env_file *retired;  /* the one of them that is closed when this is done */
+    struct env_file *rolled;   /* a WAL file that ended within this group: closed when it is synced */
     size_t n_extra, at_handle, at_dir;
     bool extra_done;
     void (*done)(struct store *st, struct sync_job *job, enum err result);
@@ -199,6 +200,7 @@ struct store {
     struct seg_handle *lru_newest, *lru_oldest;
     size_t n_handles;
     struct buf scratch;
+    struct warm_up *warm_ups;  /* in flight */
     enum err failed;           /* ERR_IO: final */
     bool full;                 /* no space: appends refused */
     uint64_t free_bytes, since_space_check;
@@ -275,6 +277,9 @@ void sync_job_start(struct sync_job *job, bool background);
 void sync_job_free(struct store *st, struct sync_job *job);
 /* The store goes while it is in flight: it lets go of all but what the env still reads. */
 void sync_job_orphan(struct store *st, struct sync_job *job);
+
+/* read.c */
+void warm_ups_orphan(struct store *st); /* as sync_job_orphan */
 
 /* checkpoint.c */
 void checkpoint_begin(struct store *st);

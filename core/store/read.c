@@ -14,12 +14,20 @@ struct warm_up {
     struct store *store;
     struct log_key key;
     struct seg_handle *handle;
+    struct warm_up *next, *prev;
 };
 
 static void warmed(struct env_warm *w, void *ctx) {
     struct warm_up *u = ctx;
     struct store *st = u->store;
     (void)w;
+    if (st == NULL) { /* the store was closed meanwhile */
+        free(u);
+        return;
+    }
+    *(u->prev != NULL ? &u->prev->next : &st->warm_ups) = u->next;
+    if (u->next != NULL)
+        u->next->prev = u->prev;
     struct store_log *log;
     HASH_FIND(hh, st->logs, &u->key, sizeof u->key, log);
     handle_unpin(st, u->handle);
@@ -30,6 +38,14 @@ static void warmed(struct env_warm *w, void *ctx) {
             st->events.readable(st->events.ctx, log);
     }
     free(u);
+}
+
+void warm_ups_orphan(struct store *st) {
+    for (struct warm_up *u = st->warm_ups; u != NULL; u = u->next) {
+        handle_unpin(st, u->handle);
+        u->store = NULL;
+    }
+    st->warm_ups = NULL;
 }
 
 static void warm_start(struct segment *s, uint64_t position, size_t n) {
@@ -43,6 +59,10 @@ static void warm_start(struct segment *s, uint64_t position, size_t n) {
     handle_pin(u->handle);
     u->warm = (struct env_warm){.file = s->handle->file, .offset = position, .n = n, .done = warmed, .ctx = u};
     s->log->warming = true;
+    u->next = st->warm_ups;
+    if (u->next != NULL)
+        u->next->prev = u;
+    st->warm_ups = u;
     st->env->warm(st->env, &u->warm);
 }
 

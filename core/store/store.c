@@ -39,6 +39,7 @@ static void store_free(struct store *st) {
         sync_job_orphan(st, st->syncing_job); /* frees itself when the env is done with it */
     if (st->checkpoint.job != NULL)
         sync_job_orphan(st, st->checkpoint.job);
+    warm_ups_orphan(st);
     HASH_ITER(hh, st->logs, log, next)
         log_free(log);
     map_free(st);
