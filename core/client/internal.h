@@ -167,6 +167,7 @@ struct reader {
     int64_t newest_us, published_us;
     struct rate in, out;
     struct history in_history;
+    bool asking;                    /* more questions follow in this turn */
     bool closing;
 };
 

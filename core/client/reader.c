@@ -36,7 +36,7 @@ int64_t reader_interval(const struct reader *r) {
 static bool reader_settled(const struct reader *r) {
     if (r->link == LINK_DOWN)
         return true;
-    if (r->link != LINK_UP || !r->topics_known || r->in_flight > 0 || r->commits_left > 0)
+    if (r->link != LINK_UP || !r->topics_known || r->in_flight > 0 || r->commits_left > 0 || r->asking)
         return false;
     for (size_t i = 0; i < r->n_brokers; i++)
         if (!r->brokers[i]->gone && r->brokers[i]->conn != NULL && conn_is_busy(r->brokers[i]->conn))
@@ -159,7 +159,7 @@ struct rbroker *reader_broker_of_metadata(struct reader *r, const struct metadat
         free((void *)(uintptr_t)b->rack.p);
         b->rack = mem_dup(m->rack);
     }
-    if (new_one && r->topics_known)
+    if (new_one && r->metadata_us != 0)
         change_say(r->client, "broker %d joined", b->id);
     else if (b->gone)
         change_say(r->client, "broker %d is back", b->id);
@@ -214,10 +214,12 @@ static void reader_note_silence(struct reader *r) {
             continue;
         int64_t oldest = conn_oldest_us(b->conn);
         bool late = oldest != INT64_MAX && now - oldest > 2 * reader_interval(r);
-        if (late)
-            snprintf(b->why, sizeof b->why, "broker %d (%s) has not answered for %lld s", b->id, b->conn->name,
-                     (long long)((now - oldest) / 1000000));
-        if (late && !b->silent) {
+        if (!late)
+            continue;
+        reader_changed(r);
+        snprintf(b->why, sizeof b->why, "broker %d (%s) has not answered for %lld s", b->id, b->conn->name,
+                 (long long)((now - oldest) / 1000000));
+        if (!b->silent) {
             b->silent = true;
             change_say(r->client, "broker %d does not answer", b->id);
         }
@@ -389,7 +391,8 @@ static void reader_tick(struct reader *r) {
         next = r->seed->retry_at_us;
     if (!r->client->config.once || r->link != LINK_UP)
         timers_set(&r->wire->timers, &r->tick_timer, next > now ? next : now + 1000);
-    reader_changed(r);
+    if (r->serial == 0 || r->in_flight == 0)
+        reader_changed(r);
 }
 
 static void reader_on_tick(struct timer *t, void *ctx) {
@@ -405,6 +408,7 @@ static void reader_on_round(struct timer *t, void *ctx) {
 /* After Metadata: brokers are known, everything else follows from here. */
 void reader_after_metadata(struct reader *r, struct conn *c) {
     bool first = r->link != LINK_UP || r->metadata_us == 0;
+    r->asking = true;
     reader_link_up(r, c);
     for (size_t i = 0; i < r->n_brokers; i++)
         reader_connect_broker(r, r->brokers[i]);
@@ -418,6 +422,8 @@ void reader_after_metadata(struct reader *r, struct conn *c) {
     groups_want(r, false);
     reader_pass(r);
     topics_ask_configs(r);
+    r->asking = false;
+    actions_again(r->client);         /* a seed that became a broker's connection does not come up again */
 }
 
 /* ---- commands ---- */
