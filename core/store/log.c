@@ -295,6 +295,13 @@ void log_apply_start(struct store_log *log, int64_t offset, uint64_t ticket) {
     log->start = offset;
     if (log->end < offset)
         log->end = log->hw = offset;
+    /* A last segment that is wholly below the start is closed, so that its space can go
+     * too.  The same in a replay: its file may be gone, and what follows names the next. */
+    const struct segment *s = log_active(log);
+    if (s != NULL && s->bytes > 0 && s->next <= offset) {
+        log->n_queue = 0;
+        segment_add(log, log->end, log->store->env->wall_ms(log->store->env))->index_loaded = true;
+    }
     uint32_t gone = 0;
     /* The last segment stays: it is being written. */
     while (gone + 1 < log->n_segments && log->segments[gone]->next <= offset) {
@@ -303,15 +310,6 @@ void log_apply_start(struct store_log *log, int64_t offset, uint64_t ticket) {
     }
     memmove(log->segments, log->segments + gone, (log->n_segments - gone) * sizeof *log->segments);
     log->n_segments -= gone;
-}
-
-/* A last segment that is wholly below the start is closed, so that its space can go too. */
-static void log_release_active(struct store_log *log, int64_t now_ms) {
-    struct segment *s = log_active(log);
-    if (s == NULL || s->bytes == 0 || s->next > log->start || log->hw < log->end || log->n_queue > 0)
-        return;
-    struct segment *fresh = segment_add(log, log->end, now_ms);
-    fresh->index_loaded = true;
 }
 
 enum err store_log_set_start(struct store_log *log, int64_t offset, uint64_t *ticket) {
@@ -328,9 +326,6 @@ enum err store_log_set_start(struct store_log *log, int64_t offset, uint64_t *ti
     enum err e = wal_frame(log->store, FRAME_LOG_START, slice_of(body, sizeof body), SLICE_NULL, false, NULL, &t);
     if (e != OK)
         return e;
-    log->start = offset;
-    log_release_active(log, log->store->env->wall_ms(log->store->env));
-    log->start = -1; /* so that apply sees the move */
     log_apply_start(log, offset, t);
     if (ticket != NULL)
         *ticket = t;
