@@ -93,19 +93,19 @@ static size_t varint_size(int64_t v) {
     return n;
 }
 
-/* A varint that must fit 32 bits, off the front of s. */
-static bool take_int(struct slice *s, int64_t *v) {
-    size_t used = varint_get(s->p, s->n, v);
-    if (used == 0 || *v < INT32_MIN || *v > INT32_MAX)
+static inline bool take_long(struct slice *s, int64_t *v) {
+    size_t used = 1;
+    if (s->n > 0 && s->p[0] < 0x80)
+        *v = (int64_t)(s->p[0] >> 1) ^ -(int64_t)(s->p[0] & 1);
+    else if ((used = varint_get(s->p, s->n, v)) == 0)
         return false;
     *s = slice_of(s->p + used, s->n - used);
     return true;
 }
 
-static bool take_long(struct slice *s, int64_t *v) {
-    size_t used = varint_get(s->p, s->n, v);
-    *s = slice_of(s->p + used, s->n - used);
-    return used != 0;
+/* A varint that must fit 32 bits. */
+static inline bool take_int(struct slice *s, int64_t *v) {
+    return take_long(s, v) && *v >= INT32_MIN && *v <= INT32_MAX;
 }
 
 /* Length and bytes; -1 is null. */

@@ -2,18 +2,22 @@
  *
  * Input is hostile.  The output buffer grows with what really comes out, never
  * by a size that the input claims, and never past the caller's limit; after an
- * error the buffer is as it was.  zstd may reserve the window that a frame
- * claims (128 MiB at most); its pages become real only as data fills them.
- * Contexts live for one call: no state is kept, any thread. */
+ * error the buffer is as it was.
+ * Contexts live for one call, but for zstd's, which each thread keeps (96 KiB, no
+ * window).  Any thread. */
 #include "core/proto/batch.h"
 
 #include <limits.h>
 #include <lz4frame.h>
+#include <pthread.h>
 #include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define CHUNK_MIN_BYTES 4096
+#define ZSTD_CHUNK_BYTES (32 * 1024)
+#define ZSTD_USUAL_RATIO 8        /* a second try costs as much as the first */
 #define SNAPPY_BLOCK_BYTES (32 * 1024)
 #define SNAPPY_MAX_RATIO 32       /* its densest element makes 64 bytes of 3 */
 
@@ -35,7 +39,7 @@ static uint8_t *drain_room(struct drain *d, size_t *room) {
         left--;
     size_t n = d->chunk < left + 1 ? d->chunk : left + 1;
     uint8_t *p = buf_reserve(d->out, n);
-    if (d->chunk < (size_t)1 << 20)
+    if (d->chunk <= d->max_bytes)
         d->chunk *= 2;
     *room = n;
     return p;
@@ -70,22 +74,48 @@ static enum err gzip_decompress(struct slice in, struct drain *d) {
     return e;
 }
 
-static enum err zstd_decompress(struct slice in, struct drain *d) {
-    ZSTD_DStream *z = ZSTD_createDStream();
-    if (z == NULL)
-        weir_oom(0);
-    ZSTD_inBuffer from = {in.p, in.n, 0};
-    enum err e = OK;
-    for (size_t rc = 1; e == OK && (rc != 0 || from.pos < from.size);) {
-        size_t room;
-        ZSTD_outBuffer to = {drain_room(d, &room), 0, 0};
-        to.size = room;
-        rc = ZSTD_decompressStream(z, &to, &from);
-        e = drain_took(d, to.pos);
-        if (ZSTD_isError(rc) || (e == OK && rc != 0 && from.pos == from.size && to.pos < to.size))
-            e = ERR_CORRUPT;
+static pthread_once_t zstd_once = PTHREAD_ONCE_INIT;
+static pthread_key_t zstd_key;
+
+static void zstd_forget(void *z) {
+    ZSTD_freeDCtx(z);
+}
+static void zstd_make_key(void) {
+    int rc = pthread_key_create(&zstd_key, zstd_forget);
+    weir_assert(rc == 0);
+}
+
+/* The thread's context.  Making one costs five times the work on a small batch. */
+static ZSTD_DCtx *zstd_context(void) {
+    pthread_once(&zstd_once, zstd_make_key);
+    ZSTD_DCtx *z = pthread_getspecific(zstd_key);
+    if (z == NULL) {
+        z = ZSTD_createDCtx();
+        if (z == NULL || pthread_setspecific(zstd_key, z) != 0)
+            weir_oom(0);
     }
-    ZSTD_freeDStream(z);
+    return z;
+}
+
+/* Whole frames into a buffer that doubles while it is too small: unlike zstd's
+ * streaming it needs no window, so a frame cannot ask for memory by claiming one.
+ * "Too small" comes from a block of at most 128 KiB that is really there. */
+static enum err zstd_decompress(struct slice in, struct drain *d) {
+    if (in.n == 0)
+        return ERR_CORRUPT; /* zstd takes it for zero frames */
+    ZSTD_DCtx *z = zstd_context();
+    enum err e = OK;
+    d->chunk = in.n * ZSTD_USUAL_RATIO < ZSTD_CHUNK_BYTES ? ZSTD_CHUNK_BYTES : in.n * ZSTD_USUAL_RATIO;
+    for (bool again = true; again;) {
+        size_t room;
+        uint8_t *to = drain_room(d, &room);
+        size_t n = ZSTD_decompressDCtx(z, to, room, in.p, in.n);
+        again = ZSTD_isError(n) && ZSTD_getErrorCode(n) == ZSTD_error_dstSize_tooSmall && room <= d->max_bytes;
+        if (!ZSTD_isError(n))
+            e = drain_took(d, n);
+        else if (!again)
+            e = ZSTD_getErrorCode(n) == ZSTD_error_dstSize_tooSmall ? ERR_TOO_LARGE : ERR_CORRUPT;
+    }
     return e;
 }
 
