@@ -122,17 +122,18 @@ static enum err directory_open(struct store *st, bool *fresh, struct error *e) {
         return error_set(e, r, "cannot list the data directory: %s", err_name(r));
     if (l.format) {
         r = format_check(st, e);
-        *fresh = false;
-        return r;
-    }
-    if (l.foreign)
+        if (r != OK)
+            return r;
+    } else if (l.foreign) {
         return error_set(e, ERR_UNSUPPORTED, "the directory is not empty and not weir's (it holds \"%s\"); nothing was changed. "
                          "Choose another with --data", l.stranger);
-    *fresh = !l.known;
+    }
+    *fresh = !l.known && !l.format;
+    /* Every time: a power cut may have left any of the three from a first start. */
     r = st->env->mkdir(st->env, "wal");
     if (r == OK)
         r = st->env->mkdir(st->env, "logs");
-    if (r == OK)
+    if (r == OK && !l.format)
         r = format_write(st);
     st->wal.root_dirty = true;
     return r == OK ? OK : error_set(e, r, "cannot write to the data directory: %s", err_name(r));
