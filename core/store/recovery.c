@@ -312,7 +312,8 @@ static enum err replay_apply(struct replay *p, const struct frame *f) {
 static bool frame_follows(const struct replay *p, const struct frame *f) {
     if (p->expected == 0)
         return f->seq <= p->from + 1; /* the first file may begin with frames that the snapshot has */
-    return f->seq == p->expected && (!p->chain || f->prev_crc == p->crc);
+    /* A frame that an earlier recovery cut may stand in a file that is used again: its epoch is too low. */
+    return f->seq == p->expected && (!p->chain || f->prev_crc == p->crc) && (f->epoch >= p->epoch || f->seq <= p->from);
 }
 
 /* The next good frame behind a bad place; on the second pass only if the bad place is known to have been durable. */
@@ -363,8 +364,11 @@ static enum err replay_bytes(struct replay *p, struct slice in) {
             at += f.bytes;
             continue;
         }
-        if (p->expected == 0)
+        if (p->expected <= p->from) { /* what the snapshot has is not missed */
             p->expected = p->from + 1;
+            p->chain = false;
+            continue;
+        }
         /* An old frame of a file that is used again: the end of this file. */
         if (good && f.seq < p->expected)
             break;
