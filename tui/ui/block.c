@@ -1,0 +1,118 @@
+#include "tui/ui/block.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void block_fini(struct block *b) {
+    buf_fini(&b->bytes);
+    free(b->runs);
+    free(b->lines);
+    *b = (struct block){0};
+}
+
+void block_clear(struct block *b) {
+    buf_clear(&b->bytes);
+    b->n_runs = b->n_lines = 0;
+}
+
+void block_line(struct block *b, uint32_t tag) {
+    if (b->n_lines == b->cap_lines) {
+        b->cap_lines = b->cap_lines ? b->cap_lines * 2 : 32;
+        b->lines = mem_realloc(b->lines, b->cap_lines * sizeof *b->lines);
+    }
+    b->lines[b->n_lines++] = (struct block_line){.first = (uint32_t)b->n_runs, .tag = tag};
+}
+
+static void block_run(struct block *b, enum role role, const void *p, size_t n, bool foreign) {
+    if (b->n_lines == 0)
+        block_line(b, 0);
+    if (n == 0)
+        return;
+    if (b->n_runs == b->cap_runs) {
+        b->cap_runs = b->cap_runs ? b->cap_runs * 2 : 64;
+        b->runs = mem_realloc(b->runs, b->cap_runs * sizeof *b->runs);
+    }
+    b->runs[b->n_runs++] = (struct block_run){(uint32_t)b->bytes.n, (uint32_t)n, (uint8_t)role, foreign};
+    b->lines[b->n_lines - 1].n++;
+    buf_put(&b->bytes, p, n);
+}
+
+void block_own(struct block *b, enum role role, const char *s) { block_run(b, role, s, strlen(s), false); }
+void block_foreign(struct block *b, enum role role, struct slice s) { block_run(b, role, s.p, s.n, true); }
+
+void block_printf(struct block *b, enum role role, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    block_own(b, role, text);
+}
+
+/* Lays one line out; paints what falls on rows [0, r.h) after `row`.  Returns the row after it. */
+static int line_lay(const struct block *b, const struct block_line *line, struct canvas *c, struct rect r, int row,
+                    int left, bool wrap, bool paint) {
+    int x = -left;
+    for (uint32_t i = 0; i < line->n; i++) {
+        const struct block_run *run = &b->runs[line->first + i];
+        struct slice s = slice_of(b->bytes.p + run->at, run->n);
+        while (s.n > 0) {
+            int free_w = r.w - (x > 0 ? x : 0), used = 0;
+            size_t eaten;
+            if (x < 0) { /* scrolled away to the left */
+                eaten = canvas_foreign_fit(c, s, -x);
+                used = canvas_foreign_width(c, slice_of(s.p, eaten), -x);
+                if (eaten == 0) {
+                    x = 0;
+                    continue;
+                }
+            } else if (paint && row >= 0 && row < r.h) {
+                if (run->foreign) {
+                    eaten = canvas_put_raw(c, r.y + row, r.x + x, free_w, run->role, s, &used);
+                } else {
+                    char text[520];
+                    snprintf(text, sizeof text, "%.*s", (int)s.n, (const char *)s.p);
+                    used = canvas_put(c, r.y + row, r.x + x, free_w, run->role, text);
+                    eaten = used < canvas_width(c, text) ? canvas_foreign_fit(c, s, used) : s.n;
+                }
+            } else {
+                eaten = canvas_foreign_fit(c, s, free_w);
+                used = canvas_foreign_width(c, slice_of(s.p, eaten), free_w);
+            }
+            x += used;
+            s = slice_of(s.p + eaten, s.n - eaten);
+            if (s.n == 0)
+                break;
+            if (!wrap)
+                return row + 1;
+            if (x == 0 && eaten == 0) /* not even one character fits */
+                return row + 1;
+            row++;
+            x = 0;
+        }
+    }
+    return row + 1;
+}
+
+int block_rows(const struct block *b, const struct canvas *c, int w, bool wrap) {
+    int row = 0;
+    if (!wrap)
+        return (int)b->n_lines;
+    /* Layout without painting: the canvas is only asked for widths. */
+    struct canvas *asked = (struct canvas *)(uintptr_t)c;
+    for (size_t i = 0; i < b->n_lines; i++)
+        row = line_lay(b, &b->lines[i], asked, (struct rect){0, 0, 0, w}, row, 0, true, false);
+    return row;
+}
+
+int block_paint(const struct block *b, struct canvas *c, struct rect r, int top, int left, bool wrap) {
+    int row = -top;
+    size_t first = 0;
+    if (!wrap && top > 0) {
+        first = (size_t)top < b->n_lines ? (size_t)top : b->n_lines;
+        row = 0;
+    }
+    for (size_t i = first; i < b->n_lines && row < r.h; i++)
+        row = line_lay(b, &b->lines[i], c, r, row, left, wrap, true);
+    return wrap ? block_rows(b, c, r.w, true) : (int)b->n_lines;
+}

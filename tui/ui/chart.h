@@ -1,0 +1,13 @@
+/* Sparklines and bars in cells; the canvas turns the blocks into ASCII. */
+#ifndef WEIR_UI_CHART_H
+#define WEIR_UI_CHART_H
+
+#include "core/model/model.h"
+#include "tui/term/canvas.h"
+
+/* The newest w values, right-aligned, scaled to the greatest of those shown. */
+void chart_spark(struct canvas *c, int y, int x, int w, enum role role, const struct history *h);
+/* part of whole, 0 to 1. */
+void chart_bar(struct canvas *c, int y, int x, int w, double part);
+
+#endif

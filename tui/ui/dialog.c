@@ -1,0 +1,108 @@
+#include "tui/ui/dialog.h"
+
+#include "core/base/text.h"
+#include "tui/ui/frame.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void dialog_open(struct dialog *d, const char *title, struct slice subject) {
+    dialog_close(d);
+    d->open = true;
+    snprintf(d->title, sizeof d->title, "%s", title);
+    d->subject = mem_dup(subject);
+}
+
+void dialog_require(struct dialog *d, const char *label, struct slice name) {
+    form_add(&d->form, FIELD_TEXT, label, NULL);
+    text_safe(name, d->required, sizeof d->required);
+    d->destructive = true;
+}
+
+void dialog_close(struct dialog *d) {
+    block_fini(&d->text);
+    form_fini(&d->form);
+    free((void *)(uintptr_t)d->subject.p);
+    *d = (struct dialog){0};
+}
+
+static void dialog_submit(struct dialog *d) {
+    if (d->required[0] && strcmp(form_text(&d->form, d->form.n - 1), d->required) != 0) {
+        snprintf(d->wrong, sizeof d->wrong, "type the name to go on: %.100s", d->required);
+        d->form.focus = d->form.n - 1;
+        return;
+    }
+    d->wrong[0] = '\0';
+    if (d->submit(d, d->ctx))
+        dialog_close(d);
+}
+
+void dialog_key(struct dialog *d, const struct key *k) {
+    if (key_is(k, "esc") || key_is(k, "ctrl-c") || (d->form.n == 0 && key_is(k, "q"))) {
+        dialog_close(d);
+        return;
+    }
+    if (d->form.n == 0) {
+        if (key_is(k, "enter"))
+            dialog_submit(d);
+        return;
+    }
+    enum form_result result = form_key(&d->form, k);
+    if (result == FORM_SUBMIT)
+        dialog_submit(d);
+    else if (result == FORM_TAKEN)
+        d->wrong[0] = '\0';
+}
+
+void dialog_paint(struct dialog *d, struct canvas *c) {
+    struct block foot = {0};
+    struct buf command = {0};
+    int w = c->w - 4 < 92 ? c->w - 4 : 92;
+    if (d->equivalent) {
+        d->equivalent(d, &command);
+        for (size_t from = 0, i = 0; i <= command.n; i++)
+            if (i == command.n || command.p[i] == '\n') {
+                block_line(&foot, 0);
+                block_foreign(&foot, ROLE_dim, slice_of(command.p + from, i - from));
+                from = i + 1;
+            }
+    }
+    int text_h = block_rows(&d->text, c, w - 4, true), foot_h = block_rows(&foot, c, w - 4, true);
+    int h = 3 + text_h + (text_h ? 1 : 0) + form_rows(&d->form) + (foot_h ? foot_h + 1 : 0) + 1;
+    if (h > c->h - 2)
+        h = c->h - 2;
+    struct rect r = {(c->h - h) / 2, (c->w - w) / 2, h, w};
+    struct rect in = frame_panel(c, r, d->title, d->destructive ? "Enter do it · Esc leave it" : "Enter go · Esc leave");
+    int y = in.y;
+    c->cursor_y = c->cursor_x = -1;
+    block_paint(&d->text, c, (struct rect){y, in.x, text_h < in.h ? text_h : in.h, in.w}, 0, 0, true);
+    y += text_h + (text_h ? 1 : 0);
+    int end = in.y + in.h;
+    if (d->form.n && y < end)
+        y += form_paint(&d->form, c, (struct rect){y, in.x, end - y, in.w}, true);
+    if (y < end && d->wrong[0])
+        canvas_put_foreign(c, y, in.x, in.w, ROLE_bad, slice_cstr(d->wrong));
+    y++;
+    if (foot_h && y < end)
+        block_paint(&foot, c, (struct rect){y, in.x, end - y, in.w}, 0, 0, true);
+    block_fini(&foot);
+    buf_fini(&command);
+}
+
+void shell_word(struct buf *out, struct slice word) {
+    bool plain = word.n > 0;
+    for (size_t i = 0; i < word.n && plain; i++)
+        plain = (word.p[i] >= '0' && word.p[i] <= '9') || ((word.p[i] | 32) >= 'a' && (word.p[i] | 32) <= 'z') ||
+                memchr("._-:,=/@%+", word.p[i], 10);
+    if (plain) {
+        buf_put(out, word.p, word.n);
+        return;
+    }
+    buf_puts(out, "'");
+    for (size_t i = 0; i < word.n; i++)
+        if (word.p[i] == '\'')
+            buf_puts(out, "'\\''");
+        else
+            buf_put_u8(out, word.p[i]);
+    buf_puts(out, "'");
+}

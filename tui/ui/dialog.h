@@ -1,0 +1,34 @@
+/* A question in the middle of the screen: what will happen, a form, the command
+ * of Kafka's own tools that would do the same, and for what cannot be undone a
+ * name to be typed. */
+#ifndef WEIR_UI_DIALOG_H
+#define WEIR_UI_DIALOG_H
+
+#include "tui/ui/block.h"
+#include "tui/ui/form.h"
+
+struct dialog {
+    bool open;
+    char title[96];
+    struct block text;
+    struct form form;
+    char required[300];     /* must stand in the last field before Enter acts; "" nothing */
+    char wrong[160];        /* why Enter did not act */
+    bool destructive;
+    struct slice subject;   /* heap copy: what it is about */
+    int64_t number;         /* the opener's */
+    /* Appends what would happen, in lines, and the equivalent command; NULL: none. */
+    void (*equivalent)(struct dialog *d, struct buf *out);
+    /* True closes the dialog; else `wrong` says why not. */
+    bool (*submit)(struct dialog *d, void *ctx);
+    void *ctx;
+};
+void dialog_open(struct dialog *d, const char *title, struct slice subject);     /* then fill the form */
+void dialog_require(struct dialog *d, const char *label, struct slice name);      /* adds the field for a typed name */
+void dialog_close(struct dialog *d);
+void dialog_key(struct dialog *d, const struct key *k);
+void dialog_paint(struct dialog *d, struct canvas *c);
+/* Appends a word quoted for a shell, foreign bytes escaped. */
+void shell_word(struct buf *out, struct slice word);
+
+#endif

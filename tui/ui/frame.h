@@ -1,0 +1,34 @@
+/* The fixed lines: status at the top, tabs below it, hints at the bottom, a
+ * message over them while there is something to say. */
+#ifndef WEIR_UI_FRAME_H
+#define WEIR_UI_FRAME_H
+
+#include "tui/ui/table.h"
+
+struct frame_tab {
+    char key;
+    const char *name;
+    char count[24];         /* "" none, "…" not known yet */
+    int trouble;            /* rows that hurt, 0 none */
+    bool current;
+};
+struct frame_hint {
+    char key[24];
+    const char *label;
+    bool off;               /* cannot act now */
+    bool bad;               /* destructive: set apart at the right */
+};
+void frame_status(struct canvas *c, int y, const struct snapshot *s, const struct look_env *env, const char *address,
+                  bool read_only);
+/* Returns the column after the last tab. */
+int frame_tabs(struct canvas *c, int y, const struct frame_tab *tabs, int n, const char *filter);
+void frame_hints(struct canvas *c, int y, const struct frame_hint *hints, int n);
+void frame_message(struct canvas *c, int y, enum role role, const char *text);
+/* Sub tabs of an opened view: "Partitions 12 !1  Groups 7". */
+void frame_subtabs(struct canvas *c, int y, const struct frame_tab *tabs, int n);
+/* A rounded panel with a title; returns what is inside of it. */
+struct rect frame_panel(struct canvas *c, struct rect r, const char *title, const char *foot);
+/* True when the answers are older than two refreshes. */
+bool frame_is_stale(const struct snapshot *s, int64_t now_us);
+
+#endif

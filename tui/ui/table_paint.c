@@ -1,0 +1,176 @@
+/* Which columns, how wide, and their cells on the canvas. */
+#include "tui/ui/table.h"
+
+#include "tui/ui/chart.h"
+
+#include <stdio.h>
+
+#define GAP 2
+#define GUTTER 3
+#define COLUMNS_MAX 32
+
+struct layout {
+    int n;
+    struct { int column, x, w; } at[COLUMNS_MAX];
+};
+
+static int first_width(const struct table *t) {
+    const struct column *col = &t->columns[0];
+    int w = t->longest > col->width ? t->longest : col->width;
+    return w < col->max || col->max < col->width ? (col->max < col->width ? col->width : w) : col->max;
+}
+
+/* Scrolled: in their order from the first that is not scrolled away.  Else by priority. */
+static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_MAX], int *used) {
+    for (int priority = 0; priority < 256; priority++) {
+        for (int i = 1; i < t->n_columns && i < COLUMNS_MAX; i++) {
+            if (t->scroll ? priority != 0 || i <= t->scroll : t->columns[i].priority != priority)
+                continue;
+            int need = GAP + t->columns[i].width;
+            if (*used + need > width) {
+                if (t->scroll)
+                    return;
+                continue;
+            }
+            chosen[i] = true;
+            *used += need;
+        }
+    }
+}
+
+static struct layout table_layout(struct table *t, int width) {
+    struct layout l = {0};
+    bool chosen[COLUMNS_MAX] = {true};
+    int x = t->trouble ? GUTTER : 1, used = x + t->columns[0].width;
+    layout_choose(t, width - 1, chosen, &used);
+    int rest = width - 1 - used;
+    int first = first_width(t);
+    int grow = first - t->columns[0].width < rest ? first - t->columns[0].width : rest;
+    first = t->columns[0].width + (grow > 0 ? grow : 0);
+    rest -= grow > 0 ? grow : 0;
+    t->more_right = false;
+    for (int i = 0; i < t->n_columns && i < COLUMNS_MAX; i++) {
+        const struct column *col = &t->columns[i];
+        if (!chosen[i]) {
+            t->more_right = t->more_right || i > t->scroll;
+            continue;
+        }
+        int w = i == 0 ? first : col->width;
+        if (i > 0 && col->max > col->width && rest > 0) {
+            int more = col->max - col->width < rest ? col->max - col->width : rest;
+            w += more;
+            rest -= more;
+        }
+        l.at[l.n].column = i;
+        l.at[l.n].x = x;
+        l.at[l.n++].w = w;
+        x += w + GAP;
+    }
+    return l;
+}
+
+static void paint_header(const struct table *t, const struct layout *l, struct canvas *c, struct rect r) {
+    canvas_fill(c, r.y, r.x, r.w, ROLE_text, ' ');
+    if (t->trouble && t->sort == -1)
+        canvas_put_cp(c, r.y, r.x + 1, ROLE_header_sort, 0x25be);
+    for (int i = 0; i < l->n; i++) {
+        const struct column *col = &t->columns[l->at[i].column];
+        bool sorts = l->at[i].column == t->sort;
+        char title[48];
+        const char *arrow = !sorts ? "" : t->descending ? "▾" : "▴";
+        snprintf(title, sizeof title, "%s%s%s%s", col->right ? arrow : "", col->title, sorts && !col->right ? " " : "",
+                 col->right ? "" : arrow);
+        int w = canvas_width(c, title);
+        int x = r.x + l->at[i].x + (col->right && w < l->at[i].w ? l->at[i].w - w : 0);
+        if (col->right && w > l->at[i].w)
+            x = r.x + l->at[i].x + l->at[i].w - w; /* the arrow of a full column stands in the gap */
+        canvas_put(c, r.y, x, w, sorts ? ROLE_header_sort : ROLE_header, title);
+    }
+    if (t->more_right)
+        canvas_put_cp(c, r.y, r.x + r.w - 1, ROLE_header, 0x25b8);
+}
+
+static void paint_state(struct canvas *c, int y, int x, int w, bool right, enum value_state state) {
+    static const struct { uint32_t cp; enum role role; } glyphs[] = {
+        [VALUE_WANTED] = {0x2026, ROLE_pending}, [VALUE_FAILED] = {'?', ROLE_failed}, [VALUE_NONE] = {0x2013, ROLE_zero},
+    };
+    canvas_put_cp(c, y, right ? x + w - 1 : x, glyphs[state].role, glyphs[state].cp);
+}
+
+/* Numbers and their unit: the unit is dimmer. */
+static void paint_own(struct canvas *c, int y, int x, int w, bool right, enum role role, const char *text) {
+    int need = canvas_width(c, text);
+    if (right && need < w)
+        x += w - need;
+    int used = canvas_put(c, y, x, need < w ? need : w, role, text);
+    if (need > w && w > 0) { /* never a number that is cut and looks whole */
+        canvas_put_cp(c, y, x + w - 1, ROLE_dim, 0x2026);
+        return;
+    }
+    const char *unit = strchr(text, ' ');
+    if (unit && role == ROLE_number) {
+        int number = (int)(unit - text);
+        canvas_put(c, y, x + number, used - number, ROLE_unit, unit);
+    }
+}
+
+static void paint_cell(const struct table *t, const struct column *col, const void *row, struct canvas *c, int y, int x,
+                       int w, const struct look_env *env) {
+    struct out_cell cell;
+    column_cell(col, row, env, &cell);
+    if (cell.state != VALUE_KNOWN) {
+        paint_state(c, y, x, w, col->right, cell.state);
+        return;
+    }
+    bool old = env->all_stale || (env->stale_us && cell.at_us && env->now_us - cell.at_us > env->stale_us);
+    enum role role = old ? ROLE_stale : cell.role;
+    if (cell.history) {
+        chart_spark(c, y, x, w, old ? ROLE_stale : ROLE_spark, cell.history);
+    } else if (col->form == FORM_BAR) {
+        chart_bar(c, y, x, w, cell.part);
+    } else if (cell.foreign.p) {
+        int used = cell.middle ? canvas_put_middle(c, y, x, w, role, cell.foreign)
+                               : canvas_put_foreign(c, y, x, w, role, cell.foreign);
+        size_t at, n;
+        if (col == t->columns && t->filter[0] && filter_match(t->filter, cell.foreign, &at, &n) && n &&
+            (size_t)used == cell.foreign.n)
+            canvas_style(c, y, x + (int)at, (int)n, STYLE_MATCH);
+    } else {
+        paint_own(c, y, x, w, col->right, role, cell.text);
+    }
+}
+
+static void paint_gutter(const struct table *t, const void *row, struct canvas *c, int y, int x) {
+    static const struct { uint32_t cp; enum role role; } glyphs[] = {
+        [TROUBLE_NONE] = {0xb7, ROLE_frame}, [TROUBLE_SOON] = {'~', ROLE_warn}, [TROUBLE_BAD] = {'!', ROLE_bad},
+    };
+    enum trouble trouble = t->trouble(row);
+    canvas_put_cp(c, y, x + 1, glyphs[trouble].role, glyphs[trouble].cp);
+}
+
+void table_paint(struct table *t, struct canvas *c, struct rect r, const struct look_env *env) {
+    if (r.h < 2)
+        return;
+    struct layout l = table_layout(t, r.w);
+    paint_header(t, &l, c, r);
+    if (t->height != r.h - 1) {
+        t->height = r.h - 1;
+        int s = t->selected;
+        if (t->top < s - t->height + 1)
+            t->top = s - t->height + 1;
+        if (t->top > t->n - t->height)
+            t->top = t->n > t->height ? t->n - t->height : 0;
+    }
+    for (int i = 0; i < t->height; i++) {
+        const void *row = table_row(t, t->top + i);
+        int y = r.y + 1 + i;
+        if (!row)
+            break;
+        if (t->trouble)
+            paint_gutter(t, row, c, y, r.x);
+        for (int k = 0; k < l.n; k++)
+            paint_cell(t, &t->columns[l.at[k].column], row, c, y, r.x + l.at[k].x, l.at[k].w, env);
+        if (t->top + i == t->selected)
+            canvas_style(c, y, r.x, r.w, STYLE_SELECTED);
+    }
+}

@@ -1,0 +1,378 @@
+/* The dialogs that change a cluster: each shows the command of Kafka's own tools
+ * that does the same; what cannot be undone wants the name typed. */
+#include "tui/views/view.h"
+
+#include "core/base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct ui *dialog_ui(struct dialog *d) { return d->ctx; }
+
+static void put_tool(struct dialog *d, struct buf *out, const char *tool) {
+    struct ui *u = dialog_ui(d);
+    buf_printf(out, "%s --bootstrap-server ", tool);
+    shell_word(out, u->snap->address.n ? u->snap->address : slice_cstr(u->address));
+}
+
+static void put_option(struct buf *out, const char *option, struct slice value) {
+    buf_printf(out, " %s ", option);
+    shell_word(out, value);
+}
+
+static struct dialog *begin(struct ui *u, const char *title, struct slice subject) {
+    struct dialog *d = &u->dialog;
+    dialog_open(d, title, subject);
+    d->ctx = u;
+    u->dirty = true;
+    return d;
+}
+
+static bool number_in(struct dialog *d, int field, int64_t if_empty, int64_t min, int64_t *out) {
+    const char *text = form_text(&d->form, field);
+    char *end;
+    *out = if_empty;
+    if (!*text)
+        return true;
+    *out = strtoll(text, &end, 10);
+    if (*end == '\0' && *out >= min)
+        return true;
+    snprintf(d->wrong, sizeof d->wrong, "%s is a number from %" PRId64, d->form.fields[field].label, min);
+    d->form.focus = field;
+    return false;
+}
+
+static char *subject_name(const struct dialog *d) { return mem_strndup(d->subject); }
+
+static bool act(struct dialog *d, struct client_action *a, const char *doing) {
+    struct ui *u = dialog_ui(d);
+    char *name = a->name ? NULL : subject_name(d);
+    char shown[120];
+    if (name)
+        a->name = name;
+    client_act(u->client, a);
+    ui_say(u, ROLE_text, "%s %s …", doing, text_safe(slice_cstr(a->name), shown, sizeof shown));
+    free(name);
+    return true;
+}
+
+/* ---- new topic ---- */
+
+enum { N_NAME, N_PARTITIONS, N_REPLICATION, N_CONFIGS };
+#define CONFIGS_MAX 16
+
+/* "a=b, c=d" in place; returns how many. */
+static size_t configs_parse(char *text, struct client_property *out) {
+    size_t n = 0;
+    char *save = NULL;
+    for (char *p = strtok_r(text, ", ", &save); p && n < CONFIGS_MAX; p = strtok_r(NULL, ", ", &save)) {
+        char *equal = strchr(p, '=');
+        if (!equal)
+            continue;
+        *equal = '\0';
+        out[n++] = (struct client_property){p, equal + 1};
+    }
+    return n;
+}
+
+static void new_topic_equivalent(struct dialog *d, struct buf *out) {
+    struct client_property configs[CONFIGS_MAX];
+    char *text = mem_strdup(form_text(&d->form, N_CONFIGS));
+    size_t n = configs_parse(text, configs);
+    put_tool(d, out, "kafka-topics.sh");
+    put_option(out, "--create --topic", slice_cstr(form_text(&d->form, N_NAME)));
+    if (*form_text(&d->form, N_PARTITIONS))
+        put_option(out, "--partitions", slice_cstr(form_text(&d->form, N_PARTITIONS)));
+    if (*form_text(&d->form, N_REPLICATION))
+        put_option(out, "--replication-factor", slice_cstr(form_text(&d->form, N_REPLICATION)));
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, " --config %s=%s", configs[i].name, configs[i].value);
+    free(text);
+}
+
+static bool new_topic_submit(struct dialog *d, void *ctx) {
+    struct client_property configs[CONFIGS_MAX];
+    struct client_action a = {.kind = ACTION_CREATE_TOPIC};
+    int64_t partitions, replication;
+    (void)ctx;
+    if (!*form_text(&d->form, N_NAME)) {
+        snprintf(d->wrong, sizeof d->wrong, "the topic wants a name");
+        d->form.focus = N_NAME;
+        return false;
+    }
+    if (!number_in(d, N_PARTITIONS, -1, 1, &partitions) || !number_in(d, N_REPLICATION, -1, 1, &replication))
+        return false;
+    char *name = mem_strdup(form_text(&d->form, N_NAME)), *text = mem_strdup(form_text(&d->form, N_CONFIGS));
+    a.name = name;
+    a.partitions = (int32_t)partitions;
+    a.replication = (int32_t)replication;
+    a.configs = configs;
+    a.n_configs = configs_parse(text, configs);
+    act(d, &a, "creating");
+    free(name);
+    free(text);
+    return true;
+}
+
+void dialog_new_topic(struct ui *u, struct slice name) {
+    struct dialog *d = begin(u, "New topic", SLICE_NULL);
+    edit_set(&form_add(&d->form, FIELD_TEXT, "Name", NULL)->edit, name);
+    form_add(&d->form, FIELD_TEXT, "Partitions", "the broker's default")->width = 24;
+    form_add(&d->form, FIELD_TEXT, "Replication", "the broker's default")->width = 24;
+    form_add(&d->form, FIELD_TEXT, "Configs", "retention.ms=86400000, cleanup.policy=delete");
+    d->equivalent = new_topic_equivalent;
+    d->submit = new_topic_submit;
+}
+
+/* ---- delete topic ---- */
+
+static void delete_topic_equivalent(struct dialog *d, struct buf *out) {
+    put_tool(d, out, "kafka-topics.sh");
+    put_option(out, "--delete --topic", d->subject);
+}
+
+static bool delete_topic_submit(struct dialog *d, void *ctx) {
+    (void)ctx;
+    return act(d, &(struct client_action){.kind = ACTION_DELETE_TOPIC}, "deleting");
+}
+
+void dialog_delete_topic(struct ui *u, struct slice name) {
+    struct dialog *d = begin(u, "Delete topic", name);
+    const struct model_topic *t = snapshot_topic(u->snap, name);
+    char number[FORMAT_SIZE], size[FORMAT_SIZE];
+    block_line(&d->text, 0);
+    block_own(&d->text, ROLE_text, "Deletes ");
+    block_foreign(&d->text, ROLE_bright, name);
+    block_own(&d->text, ROLE_text, " with all its records, for everyone. This cannot be undone.");
+    if (t && t->messages.state == VALUE_KNOWN) {
+        block_line(&d->text, 0);
+        block_printf(&d->text, ROLE_dim, "%s messages%s%s in %d partitions", fmt_group(number, t->messages.v),
+                     t->bytes.state == VALUE_KNOWN ? ", " : "",
+                     t->bytes.state == VALUE_KNOWN ? fmt_bytes(size, t->bytes.v, false) : "", t->n_partitions);
+        if (t->groups.state == VALUE_KNOWN && t->groups.v > 0)
+            block_printf(&d->text, ROLE_warn, " · read by %s groups", fmt_group(number, t->groups.v));
+    }
+    dialog_require(d, "Type its name", name);
+    d->equivalent = delete_topic_equivalent;
+    d->submit = delete_topic_submit;
+}
+
+/* ---- add partitions ---- */
+
+static void partitions_equivalent(struct dialog *d, struct buf *out) {
+    put_tool(d, out, "kafka-topics.sh");
+    put_option(out, "--alter --topic", d->subject);
+    put_option(out, "--partitions", slice_cstr(form_text(&d->form, 0)));
+}
+
+static bool partitions_submit(struct dialog *d, void *ctx) {
+    int64_t n;
+    (void)ctx;
+    if (!number_in(d, 0, 0, d->number + 1, &n) || n == 0)
+        return false;
+    return act(d, &(struct client_action){.kind = ACTION_ADD_PARTITIONS, .partitions = (int32_t)n}, "adding partitions to");
+}
+
+void dialog_add_partitions(struct ui *u, const struct model_topic *t) {
+    struct dialog *d = begin(u, "Add partitions", t->name);
+    d->number = t->n_partitions;
+    block_line(&d->text, 0);
+    block_foreign(&d->text, ROLE_bright, t->name);
+    block_printf(&d->text, ROLE_text, " has %" PRId32 ". Keys will be spread anew; partitions cannot be taken away again.",
+                 t->n_partitions);
+    form_add(&d->form, FIELD_TEXT, "Partitions then", NULL)->width = 12;
+    d->equivalent = partitions_equivalent;
+    d->submit = partitions_submit;
+}
+
+/* ---- config ---- */
+
+static void config_equivalent(struct dialog *d, struct buf *out) {
+    bool back = d->form.fields[2].choice == 1;
+    put_tool(d, out, "kafka-configs.sh");
+    put_option(out, "--alter --entity-type topics --entity-name", d->subject);
+    buf_puts(out, back ? " --delete-config " : " --add-config ");
+    buf_puts(out, form_text(&d->form, 0));
+    if (!back)
+        buf_printf(out, "=%s", form_text(&d->form, 1));
+}
+
+static bool config_submit(struct dialog *d, void *ctx) {
+    char *name = mem_strdup(form_text(&d->form, 0)), *value = mem_strdup(form_text(&d->form, 1));
+    struct client_property p = {name, d->form.fields[2].choice == 1 ? NULL : value};
+    bool done = *name != '\0';
+    (void)ctx;
+    if (done)
+        act(d, &(struct client_action){.kind = ACTION_ALTER_CONFIG, .configs = &p, .n_configs = 1}, "configuring");
+    else
+        snprintf(d->wrong, sizeof d->wrong, "which config?");
+    free(name);
+    free(value);
+    return done;
+}
+
+void dialog_set_config(struct ui *u, struct slice topic, const char *name, const char *value) {
+    static const char *const choices[] = {"set", "back to default", NULL};
+    struct dialog *d = begin(u, "Change a config", topic);
+    edit_set(&form_add(&d->form, FIELD_TEXT, "Name", NULL)->edit, slice_cstr(name));
+    edit_set(&form_add(&d->form, FIELD_TEXT, "Value", NULL)->edit, slice_cstr(value));
+    form_add(&d->form, FIELD_CHOICE, "Do", NULL)->choices = choices;
+    d->form.focus = *name ? 1 : 0;
+    d->equivalent = config_equivalent;
+    d->submit = config_submit;
+}
+
+/* ---- delete records ---- */
+
+static void truncate_equivalent(struct dialog *d, struct buf *out) {
+    put_tool(d, out, "kafka-delete-records.sh");
+    buf_puts(out, " --offset-json-file FILE   # every partition to its end");
+}
+
+static bool truncate_submit(struct dialog *d, void *ctx) {
+    const struct model_topic *t = snapshot_topic(((struct ui *)ctx)->snap, d->subject);
+    if (!t) {
+        snprintf(d->wrong, sizeof d->wrong, "the topic is gone");
+        return false;
+    }
+    char *name = subject_name(d);
+    struct client_offset *offsets = mem_zalloc((size_t)(t->n_partitions + 1) * sizeof *offsets);
+    size_t n = 0;
+    for (int32_t i = 0; i < t->n_partitions; i++)
+        if (t->partitions[i].end.state == VALUE_KNOWN)
+            offsets[n++] = (struct client_offset){name, t->partitions[i].index, t->partitions[i].end.v};
+    act(d, &(struct client_action){.kind = ACTION_DELETE_RECORDS, .offsets = offsets, .n_offsets = n}, "emptying");
+    free(offsets);
+    free(name);
+    return true;
+}
+
+void dialog_delete_records(struct ui *u, const struct model_topic *t) {
+    struct dialog *d = begin(u, "Delete records", t->name);
+    char number[FORMAT_SIZE];
+    block_line(&d->text, 0);
+    block_own(&d->text, ROLE_text, "Deletes all records of ");
+    block_foreign(&d->text, ROLE_bright, t->name);
+    if (t->messages.state == VALUE_KNOWN)
+        block_printf(&d->text, ROLE_text, ", %s messages", fmt_group(number, t->messages.v));
+    block_own(&d->text, ROLE_text, ", up to the ends seen now. This cannot be undone.");
+    dialog_require(d, "Type its name", t->name);
+    d->equivalent = truncate_equivalent;
+    d->submit = truncate_submit;
+}
+
+/* ---- groups ---- */
+
+static void delete_group_equivalent(struct dialog *d, struct buf *out) {
+    put_tool(d, out, "kafka-consumer-groups.sh");
+    put_option(out, "--delete --group", d->subject);
+}
+
+static bool delete_group_submit(struct dialog *d, void *ctx) {
+    (void)ctx;
+    return act(d, &(struct client_action){.kind = ACTION_DELETE_GROUP}, "deleting");
+}
+
+void dialog_delete_group(struct ui *u, struct slice id) {
+    struct dialog *d = begin(u, "Delete group", id);
+    block_line(&d->text, 0);
+    block_own(&d->text, ROLE_text, "Deletes the group ");
+    block_foreign(&d->text, ROLE_bright, id);
+    block_own(&d->text, ROLE_text, " and all its offsets. It must have no members. This cannot be undone.");
+    dialog_require(d, "Type its name", id);
+    d->equivalent = delete_group_equivalent;
+    d->submit = delete_group_submit;
+}
+
+enum { R_TO, R_VALUE, R_TOPIC };
+static const char *const reset_choices[] = {"earliest", "latest", "offset", "shift", NULL};
+
+static int64_t reset_target(const struct model_lag *row, int to, int64_t value) {
+    int64_t at = to == 0 ? row->start : to == 1 ? row->end : to == 2 ? value : row->committed + value;
+    if (row->start < 0 || row->end < 0 || (to == 3 && row->committed < 0))
+        return -1;
+    return at < row->start ? row->start : at > row->end ? row->end : at;
+}
+
+static bool reset_takes(struct dialog *d, const struct model_lag *row) {
+    const char *topic = form_text(&d->form, R_TOPIC);
+    return !*topic || slice_is(row->topic, topic);
+}
+
+/* A preview of what would be committed, then the command. */
+static void reset_equivalent(struct dialog *d, struct buf *out) {
+    const struct model_group *g = snapshot_group(dialog_ui(d)->snap, d->subject);
+    int to = d->form.fields[R_TO].choice, shown = 0;
+    int64_t value = strtoll(form_text(&d->form, R_VALUE), NULL, 10);
+    char from[FORMAT_SIZE], target[FORMAT_SIZE];
+    for (int32_t i = 0; g && i < g->rows.n; i++) {
+        const struct model_lag *row = &g->rows.v[i];
+        int64_t at = reset_target(row, to, value);
+        if (!reset_takes(d, row))
+            continue;
+        if (shown++ >= 6)
+            continue;
+        text_sanitize(out, row->topic, 60);
+        buf_printf(out, " %" PRId32 ": %s -> %s\n", row->partition,
+                   row->committed < 0 ? "none" : fmt_group(from, row->committed), at < 0 ? "left" : fmt_group(target, at));
+    }
+    if (shown > 6)
+        buf_printf(out, "and %d partitions more\n", shown - 6);
+    put_tool(d, out, "kafka-consumer-groups.sh");
+    put_option(out, "--reset-offsets --execute --group", d->subject);
+    if (*form_text(&d->form, R_TOPIC))
+        put_option(out, "--topic", slice_cstr(form_text(&d->form, R_TOPIC)));
+    else
+        buf_puts(out, " --all-topics");
+    if (to < 2)
+        buf_printf(out, " --to-%s", reset_choices[to]);
+    else
+        buf_printf(out, " %s %" PRId64, to == 2 ? "--to-offset" : "--shift-by", value);
+}
+
+static bool reset_submit(struct dialog *d, void *ctx) {
+    const struct model_group *g = snapshot_group(((struct ui *)ctx)->snap, d->subject);
+    int to = d->form.fields[R_TO].choice;
+    char *end;
+    const char *text = form_text(&d->form, R_VALUE);
+    int64_t value = strtoll(text, &end, 10);
+    if (to >= 2 && (!*text || *end)) {
+        snprintf(d->wrong, sizeof d->wrong, "%s wants a number", reset_choices[to]);
+        d->form.focus = R_VALUE;
+        return false;
+    }
+    if (!g) {
+        snprintf(d->wrong, sizeof d->wrong, "the group is gone");
+        return false;
+    }
+    struct client_offset *offsets = mem_zalloc((size_t)(g->rows.n + 1) * sizeof *offsets);
+    size_t n = 0;
+    for (int32_t i = 0; i < g->rows.n; i++) {
+        int64_t at = reset_target(&g->rows.v[i], to, value);
+        if (at >= 0 && reset_takes(d, &g->rows.v[i]))
+            offsets[n++] = (struct client_offset){mem_strndup(g->rows.v[i].topic), g->rows.v[i].partition, at};
+    }
+    if (n > 0)
+        act(d, &(struct client_action){.kind = ACTION_RESET_OFFSETS, .offsets = offsets, .n_offsets = n}, "resetting");
+    else
+        snprintf(d->wrong, sizeof d->wrong, "no partition of the group matches");
+    for (size_t i = 0; i < n; i++)
+        free((void *)(uintptr_t)offsets[i].topic);
+    free(offsets);
+    return n > 0;
+}
+
+void dialog_reset_group(struct ui *u, const struct model_group *g) {
+    struct dialog *d = begin(u, "Reset offsets", g->id);
+    block_line(&d->text, 0);
+    block_own(&d->text, ROLE_text, "Sets what ");
+    block_foreign(&d->text, ROLE_bright, g->id);
+    block_own(&d->text, ROLE_text, " will read next. It must have no members while this is done.");
+    form_add(&d->form, FIELD_CHOICE, "To", NULL)->choices = reset_choices;
+    form_add(&d->form, FIELD_TEXT, "Number", "for offset and shift")->width = 24;
+    form_add(&d->form, FIELD_TEXT, "Topic", "all of its topics");
+    dialog_require(d, "Type its name", g->id);
+    d->equivalent = reset_equivalent;
+    d->submit = reset_submit;
+}

@@ -1,0 +1,203 @@
+/* Consumer groups, those that hurt first. */
+#include "tui/views/groups.h"
+
+#include <stdio.h>
+
+struct groups {
+    struct view view;
+    struct table table;
+};
+
+static struct slice group_key(const void *row) { return ((const struct model_group *)row)->id; }
+static enum trouble group_trouble(const void *row) { return ((const struct model_group *)row)->trouble; }
+
+static void get_id(const void *row, const struct look_env *env, struct out_cell *out) {
+    (void)env;
+    out->foreign = ((const struct model_group *)row)->id;
+    out->middle = out->is_text = true;
+    out->role = ROLE_bright;
+}
+
+void group_state_cell(const struct model_group *g, struct out_cell *out) {
+    bool alive = g->n_members.state == VALUE_KNOWN && g->n_members.v > 0;
+    if (g->error != 0 && g->why.p) {
+        out->state = VALUE_FAILED;
+        return;
+    }
+    if (!g->state.p) {
+        out->state = VALUE_WANTED;
+        return;
+    }
+    /* The state is a word of the broker: only known letters are taken into our own text. */
+    size_t n = 0;
+    while (n < g->state.n && n < 22 && ((g->state.p[n] | 32) >= 'a' && (g->state.p[n] | 32) <= 'z'))
+        n++;
+    snprintf(out->text, sizeof out->text, "%s %.*s", alive ? "●" : "○", (int)n, (const char *)g->state.p);
+    out->role = slice_is(g->state, "Stable") ? ROLE_good : slice_is(g->state, "Empty") ? ROLE_dim : ROLE_warn;
+}
+
+static void get_state(const void *row, const struct look_env *env, struct out_cell *out) {
+    (void)env;
+    group_state_cell(row, out);
+    out->sort = out->role == ROLE_good ? 2 : out->role == ROLE_dim ? 1 : 0;
+}
+
+struct lag_sum group_lag_sum(const struct model_group *g, struct slice topic) {
+    struct lag_sum sum = {0};
+    for (int32_t i = 0; i < g->rows.n; i++) {
+        const struct model_lag *row = &g->rows.v[i];
+        if (topic.p && !slice_eq(topic, row->topic))
+            continue;
+        sum.rows++;
+        sum.kinds[row->kind]++;
+        sum.lag += row->lag > 0 ? row->lag : 0;
+        sum.lost += row->kind == LAG_BELOW_START ? row->lost : 0;
+        sum.ahead += row->kind == LAG_BEYOND_END ? row->ahead : 0;
+    }
+    return sum;
+}
+
+void lag_sum_cell(const struct lag_sum *sum, const struct look_env *env, int w, struct out_cell *out) {
+    char number[FORMAT_SIZE], lost[FORMAT_SIZE];
+    int32_t told = sum->rows - sum->kinds[LAG_NO_COMMIT] - sum->kinds[LAG_UNKNOWN];
+    out->sort = (double)(sum->lag + sum->lost);
+    out->role = sum->lag + sum->lost == 0 ? ROLE_zero : ROLE_number;
+    fmt_count(number, sum->lag, w, env->exact);
+    if (sum->lost) {
+        snprintf(out->text, sizeof out->text, "%s▾%s", number, fmt_count(lost, sum->lost, 6, env->exact));
+        out->role = ROLE_bad;
+    } else if (sum->rows && sum->kinds[LAG_NO_COMMIT] == sum->rows) {
+        snprintf(out->text, sizeof out->text, "none");
+        out->role = ROLE_dim;
+    } else if (sum->rows && told == 0) {
+        out->state = VALUE_FAILED;
+    } else if (sum->ahead) {
+        snprintf(out->text, sizeof out->text, "ahead %s", fmt_count(lost, sum->ahead, 6, env->exact));
+        out->role = ROLE_warn;
+    } else {
+        snprintf(out->text, sizeof out->text, "%s%s", sum->kinds[LAG_UPPER_BOUND] ? "≤ " : sum->kinds[LAG_UNKNOWN] ? "≥ " : "",
+                 number);
+    }
+}
+
+static void get_lag(const void *row, const struct look_env *env, struct out_cell *out) {
+    const struct model_group *g = row;
+    if (g->rows.n > 0) {
+        struct lag_sum sum = group_lag_sum(g, SLICE_NULL);
+        lag_sum_cell(&sum, env, 12, out);
+        out->at_us = g->at_us;
+        return;
+    }
+    out->state = g->lag.state;
+    out->sort = (double)g->lag.v;
+    out->at_us = g->lag.at_us;
+    out->role = g->lag.v ? ROLE_number : ROLE_zero;
+    if (g->lag.state == VALUE_KNOWN)
+        fmt_count(out->text, g->lag.v, 12, env->exact);
+}
+
+/* Time until it has caught up at today's speeds. */
+static void get_eta(const void *row, const struct look_env *env, struct out_cell *out) {
+    const struct model_group *g = row;
+    (void)env;
+    if (g->lag.state != VALUE_KNOWN || g->out.state != VALUE_KNOWN || g->in.state != VALUE_KNOWN) {
+        out->state = g->lag.state == VALUE_WANTED ? VALUE_WANTED : VALUE_NONE;
+        return;
+    }
+    double gain = g->out.v - g->in.v;
+    out->sort = 0;
+    if (g->lag.v == 0 || (double)g->lag.v < g->out.v) {
+        snprintf(out->text, sizeof out->text, "< 1 s");
+        out->role = ROLE_zero;
+    } else if (gain <= 0.05) {
+        snprintf(out->text, sizeof out->text, "never");
+        out->role = ROLE_bad;
+        out->sort = 1e18;
+    } else {
+        out->sort = (double)g->lag.v / gain;
+        fmt_age(out->text, out->sort < 1e12 ? (int64_t)(out->sort * 1e6) : INT64_MAX / 2);
+        out->role = ROLE_number;
+    }
+}
+
+static const struct column groups_columns[] = {
+    GET("GROUP", get_id, FORM_TEXT, false, 24, 60, 0),
+    GET("STATE", get_state, FORM_TEXT, false, 12, 0, 3),
+    COL("MEMBERS", struct model_group, n_members, FORM_COUNT, 7, 0, 4),
+    COL("TOPICS", struct model_group, n_topics, FORM_COUNT, 6, 0, 7),
+    GET("LAG", get_lag, FORM_COUNT, true, 14, 0, 1),
+    COL("IN/S", struct model_group, in, FORM_RATE, 7, 0, 6),
+    COL("OUT/S", struct model_group, out, FORM_RATE, 7, 0, 5),
+    GET("ETA", get_eta, FORM_COUNT, true, 7, 0, 8),
+    COL("TREND", struct model_group, history, FORM_SPARK, 8, 48, 2),
+    COL("COORD", struct model_group, coordinator, FORM_COUNT, 5, 0, 9),
+    COL("ASSIGNOR", struct model_group, protocol, FORM_TEXT, 18, 0, 10),
+    COL("PROTOCOL", struct model_group, type, FORM_TEXT, 10, 0, 11),
+};
+
+static void groups_open(struct view *v, struct ui *u) {
+    struct groups *me = (struct groups *)v;
+    (void)u;
+    table_init(&me->table, groups_columns, sizeof groups_columns / sizeof *groups_columns);
+    me->table.key = group_key;
+    me->table.trouble = group_trouble;
+    table_sort_by(&me->table, "LAG");
+}
+
+static void groups_close(struct view *v, struct ui *u) {
+    (void)u;
+    table_fini(&((struct groups *)v)->table);
+}
+
+static void groups_data(struct view *v, struct ui *u) {
+    table_set_rows(&((struct groups *)v)->table, u->snap->groups.v, (size_t)u->snap->groups.n, sizeof(struct model_group),
+                   &u->env);
+}
+
+static struct table *groups_table(struct view *v) { return &((struct groups *)v)->table; }
+
+static void groups_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
+    struct table *t = &((struct groups *)v)->table;
+    table_paint(t, c, r, &u->env);
+    const char *nothing = u->snap->groups_state == VALUE_WANTED ? "asking for the groups …"
+                          : u->snap->groups_state == VALUE_FAILED ? "the groups could not be read (see 7 Log)"
+                          : t->filter[0] ? "no group matches · Esc shows all"
+                                         : "no consumer group has ever committed or joined here";
+    if (t->n == 0)
+        canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, nothing);
+}
+
+static bool groups_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {
+    const struct model_group *g = table_selected(&((struct groups *)v)->table);
+    (void)arg;
+    if (!g)
+        return false;
+    switch (verb) {
+    case VERB_OPEN: ui_open(u, VIEW_group, g->id); return true;
+    case VERB_COPY: ui_copy(u, g->id); return true;
+    case VERB_DELETE: dialog_delete_group(u, g->id); return true;
+    case VERB_RESET: dialog_reset_group(u, g); return true;
+    default: return false;
+    }
+}
+
+static bool groups_can(struct view *v, struct ui *u, enum verb verb) {
+    (void)u;
+    (void)verb;
+    return table_selected(&((struct groups *)v)->table) != NULL;
+}
+
+static void groups_interest(struct view *v, struct ui *u, struct client_interest *i) {
+    struct table *t = &((struct groups *)v)->table;
+    i->all_groups = true;
+    for (int k = 0; k < t->height && i->n_groups < UI_WANTED; k++) {
+        const struct model_group *row = table_row(t, t->top + k);
+        if (row)
+            u->want_groups[i->n_groups++] = row->id;
+    }
+}
+
+const struct view_ops view_groups = {
+    .size = sizeof(struct groups), .open = groups_open, .close = groups_close, .data = groups_data,
+    .paint = groups_paint, .verb = groups_verb, .can = groups_can, .interest = groups_interest, .table = groups_table,
+};

@@ -1,0 +1,168 @@
+#include "tui/views/record.h"
+
+#include "core/base/text.h"
+#include "tui/ui/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+const char *decode_name(enum decode d) {
+    static const char *const names[DECODE_N] = {"auto", "json", "text", "hex"};
+    return names[d];
+}
+
+/* Text when nearly all of it can be shown as it is. */
+static bool looks_like_text(struct slice s) {
+    size_t bad = 0, at = 0, n = s.n < 4096 ? s.n : 4096;
+    while (at < n) {
+        int32_t cp;
+        at += text_next(s.p + at, s.n - at, &cp);
+        bad += !text_is_plain(cp) && cp != '\n' && cp != '\r' && cp != '\t';
+    }
+    return bad * 10 <= n;
+}
+
+static void put_hex(struct block *b, struct slice s) {
+    for (size_t at = 0; at < s.n; at += 16) {
+        size_t n = s.n - at < 16 ? s.n - at : 16;
+        char text[17];
+        block_line(b, 0);
+        block_printf(b, ROLE_dim, "%06zx  ", at);
+        for (size_t i = 0; i < 16; i++)
+            if (i < n)
+                block_printf(b, s.p[at + i] ? ROLE_text : ROLE_zero, "%02x%s", s.p[at + i], i == 7 ? "  " : " ");
+            else
+                block_own(b, ROLE_text, i == 7 ? "    " : "   ");
+        for (size_t i = 0; i < n; i++)
+            text[i] = s.p[at + i] >= 0x20 && s.p[at + i] < 0x7f ? (char)s.p[at + i] : '.';
+        text[n] = '\0';
+        block_own(b, ROLE_frame, " │");
+        block_own(b, ROLE_json_string, text);
+        block_own(b, ROLE_frame, "│");
+    }
+}
+
+static void put_text(struct block *b, struct slice s) {
+    size_t from = 0;
+    for (size_t i = 0; i <= s.n; i++) {
+        if (i < s.n && s.p[i] != '\n')
+            continue;
+        size_t to = i > from && s.p[i - 1] == '\r' ? i - 1 : i;
+        block_line(b, 0);
+        block_foreign(b, ROLE_text, slice_of(s.p + from, to - from));
+        from = i + 1;
+    }
+}
+
+static void put_bytes(struct block *b, const char *name, struct slice s, size_t bytes, enum decode decode, int fold) {
+    char size[FORMAT_SIZE];
+    block_line(b, 0);
+    block_own(b, ROLE_header, name);
+    if (!s.p) {
+        block_own(b, ROLE_zero, "  ∅ null");
+        return;
+    }
+    bool cut = s.n < bytes;
+    if (decode == DECODE_AUTO)
+        decode = json_is(s, cut) ? DECODE_JSON : looks_like_text(s) ? DECODE_TEXT : DECODE_HEX;
+    if (decode == DECODE_JSON && !json_is(s, cut))
+        decode = DECODE_TEXT;
+    block_printf(b, ROLE_dim, "  %s  %s%s", fmt_bytes(size, (int64_t)bytes, false), decode_name(decode),
+                 cut ? "  (the beginning)" : "");
+    if (bytes == 0)
+        return;
+    if (decode == DECODE_JSON)
+        json_block(b, s, fold);
+    else if (decode == DECODE_TEXT)
+        put_text(b, s);
+    else
+        put_hex(b, s);
+}
+
+void record_block(struct block *b, const struct tail_row *row, enum decode decode, int fold) {
+    struct slice rest = row->headers;
+    struct record_header h;
+    block_clear(b);
+    if (row->n_headers > 0) {
+        block_line(b, 0);
+        block_printf(b, ROLE_header, "HEADERS");
+        block_printf(b, ROLE_dim, "  %" PRId32, row->n_headers);
+        while (rest.n > 0 && record_header_next(&rest, &h) == OK) {
+            block_line(b, 0);
+            block_foreign(b, ROLE_json_key, h.key);
+            block_own(b, ROLE_dim, " = ");
+            if (!h.value.p)
+                block_own(b, ROLE_zero, "∅");
+            else
+                block_foreign(b, ROLE_json_string, h.value);
+        }
+    }
+    put_bytes(b, "KEY", row->key, row->key_bytes, decode, fold);
+    put_bytes(b, "VALUE", row->value, row->value_bytes, decode, fold);
+}
+
+/* ---- export ---- */
+
+static bool is_utf8(struct slice s) {
+    for (size_t at = 0; at < s.n;) {
+        int32_t cp;
+        at += text_next(s.p + at, s.n - at, &cp);
+        if (cp < 0)
+            return false;
+    }
+    return true;
+}
+
+static void put_json_bytes(struct buf *out, struct slice s) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (!s.p) {
+        buf_puts(out, "null");
+        return;
+    }
+    if (is_utf8(s)) {
+        buf_puts(out, "\"");
+        for (size_t i = 0; i < s.n; i++)
+            if (s.p[i] == '"' || s.p[i] == '\\')
+                buf_printf(out, "\\%c", s.p[i]);
+            else if (s.p[i] < 0x20 || s.p[i] == 0x7f)
+                buf_printf(out, "\\u%04x", s.p[i]);
+            else
+                buf_put_u8(out, s.p[i]);
+        buf_puts(out, "\"");
+        return;
+    }
+    buf_puts(out, "{\"base64\":\"");
+    for (size_t i = 0; i < s.n; i += 3) {
+        uint32_t v = (uint32_t)s.p[i] << 16 | (i + 1 < s.n ? (uint32_t)s.p[i + 1] << 8 : 0) |
+                     (i + 2 < s.n ? s.p[i + 2] : 0u);
+        buf_put_u8(out, (uint8_t)digits[v >> 18]);
+        buf_put_u8(out, (uint8_t)digits[v >> 12 & 63]);
+        buf_put_u8(out, i + 1 < s.n ? (uint8_t)digits[v >> 6 & 63] : '=');
+        buf_put_u8(out, i + 2 < s.n ? (uint8_t)digits[v & 63] : '=');
+    }
+    buf_puts(out, "\"}");
+}
+
+void record_json(struct buf *out, struct slice topic, const struct tail_row *row) {
+    struct slice rest = row->headers;
+    struct record_header h;
+    const char *between = "";
+    buf_puts(out, "{\"topic\":");
+    put_json_bytes(out, topic);
+    buf_printf(out, ",\"partition\":%" PRId32 ",\"offset\":%" PRId64 ",\"timestamp\":%" PRId64 ",\"key\":",
+               row->partition, row->offset, row->timestamp_ms);
+    put_json_bytes(out, row->key);
+    buf_puts(out, ",\"value\":");
+    put_json_bytes(out, row->value);
+    buf_puts(out, ",\"headers\":[");
+    while (rest.n > 0 && record_header_next(&rest, &h) == OK) {
+        buf_puts(out, between);
+        buf_puts(out, "{\"key\":");
+        put_json_bytes(out, h.key);
+        buf_puts(out, ",\"value\":");
+        put_json_bytes(out, h.value);
+        buf_puts(out, "}");
+        between = ",";
+    }
+    buf_puts(out, "]}\n");
+}

@@ -1,0 +1,509 @@
+/* One topic: partitions, the groups that read it, its configs. */
+#include "tui/views/groups.h"
+
+#include "core/base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SUB_PARTITIONS, SUB_GROUPS, SUB_CONFIGS, SUB_N };
+struct reader_row {             /* a group as this topic sees it */
+    const struct model_group *group;
+    struct lag_sum sum;
+    int32_t members;
+};
+struct partition_row {
+    const struct model_partition *p;
+    double share;               /* of the topic's messages */
+};
+struct config_row { struct slice name, value, doc; bool read_only, sensitive, is_default; int8_t source; };
+struct topic_view {
+    struct view view;
+    int sub;
+    struct table tables[SUB_N];
+    struct partition_row *partitions;
+    struct reader_row *readers;
+    size_t n_readers;
+    uint64_t asked;             /* id of the describe */
+    bool asked_any, config_failed;
+    struct config_row *configs;
+    size_t n_configs, n_set;
+    char config_why[300];
+};
+
+/* ---- partitions ---- */
+
+static struct slice partition_key(const void *row) {
+    static char key[16];
+    int n = snprintf(key, sizeof key, "%" PRId32, ((const struct partition_row *)row)->p->index);
+    return slice_of(key, (size_t)n);
+}
+
+static bool in_isr(const struct model_partition *p, int32_t broker) {
+    for (int32_t i = 0; i < p->isr.n; i++)
+        if (p->isr.v[i] == broker)
+            return true;
+    return false;
+}
+
+static enum trouble partition_trouble(const void *row) {
+    const struct model_partition *p = ((const struct partition_row *)row)->p;
+    return p->leader < 0 ? TROUBLE_BAD : p->isr.n < p->replicas.n ? TROUBLE_SOON : TROUBLE_NONE;
+}
+
+static void get_index(const void *row, const struct look_env *env, struct out_cell *out) {
+    int32_t v = ((const struct partition_row *)row)->p->index;
+    (void)env;
+    out->sort = v;
+    out->role = ROLE_bright;
+    snprintf(out->text, sizeof out->text, "%" PRId32, v);
+}
+
+static void get_leader(const void *row, const struct look_env *env, struct out_cell *out) {
+    int32_t v = ((const struct partition_row *)row)->p->leader;
+    (void)env;
+    out->sort = v;
+    snprintf(out->text, sizeof out->text, v < 0 ? "none" : "%" PRId32, v);
+    out->role = v < 0 ? ROLE_bad : ROLE_text;
+}
+
+static void put_ids(struct out_cell *out, const int32_t *v, int32_t n, const struct model_partition *marks) {
+    size_t at = 0;
+    for (int32_t i = 0; i < n && at + 16 < sizeof out->text; i++)
+        at += (size_t)snprintf(out->text + at, sizeof out->text - at, "%s%" PRId32 "%s", i ? "," : "", v[i],
+                               marks && !in_isr(marks, v[i]) ? "*" : "");
+    if (n == 0)
+        out->state = VALUE_NONE;
+}
+
+static void get_replicas(const void *row, const struct look_env *env, struct out_cell *out) {
+    const struct model_partition *p = ((const struct partition_row *)row)->p;
+    (void)env;
+    put_ids(out, p->replicas.v, p->replicas.n, p);
+    out->role = p->isr.n < p->replicas.n ? ROLE_warn : ROLE_text;
+}
+
+static void get_isr(const void *row, const struct look_env *env, struct out_cell *out) {
+    const struct model_partition *p = ((const struct partition_row *)row)->p;
+    (void)env;
+    put_ids(out, p->isr.v, p->isr.n, NULL);
+    out->sort = p->isr.n;
+}
+
+static void put_value(const struct value *v, const struct look_env *env, struct out_cell *out) {
+    out->state = v->state;
+    out->at_us = v->at_us;
+    out->sort = (double)v->v;
+    out->role = v->v ? ROLE_number : ROLE_zero;
+    (void)env;
+    if (v->state == VALUE_KNOWN)
+        fmt_group(out->text, v->v);
+}
+
+static void get_start(const void *row, const struct look_env *env, struct out_cell *out) {
+    put_value(&((const struct partition_row *)row)->p->start, env, out);
+}
+
+static void get_end(const void *row, const struct look_env *env, struct out_cell *out) {
+    put_value(&((const struct partition_row *)row)->p->end, env, out);
+}
+
+static void get_messages(const void *row, const struct look_env *env, struct out_cell *out) {
+    const struct model_partition *p = ((const struct partition_row *)row)->p;
+    struct value v = p->end;
+    if (p->start.state != VALUE_KNOWN)
+        v.state = p->start.state;
+    v.v = p->end.v - p->start.v;
+    put_value(&v, env, out);
+}
+
+static void get_bytes(const void *row, const struct look_env *env, struct out_cell *out) {
+    const struct model_partition *p = ((const struct partition_row *)row)->p;
+    put_value(&p->bytes, env, out);
+    if (p->bytes.state == VALUE_KNOWN)
+        fmt_bytes(out->text, p->bytes.v, env->exact);
+}
+
+static void get_in(const void *row, const struct look_env *env, struct out_cell *out) {
+    const struct rate *in = &((const struct partition_row *)row)->p->in;
+    out->state = in->state;
+    out->sort = in->v;
+    out->role = in->v >= 0.05 ? ROLE_number : ROLE_zero;
+    fmt_rate(out->text, in->v, env->exact);
+}
+
+static void get_share(const void *row, const struct look_env *env, struct out_cell *out) {
+    (void)env;
+    out->part = out->sort = ((const struct partition_row *)row)->share;
+    if (out->part < 0)
+        out->state = VALUE_WANTED;
+}
+
+static void get_epoch(const void *row, const struct look_env *env, struct out_cell *out) {
+    int32_t v = ((const struct partition_row *)row)->p->leader_epoch;
+    (void)env;
+    out->state = v < 0 ? VALUE_NONE : VALUE_KNOWN;
+    out->sort = v;
+    out->role = ROLE_dim;
+    snprintf(out->text, sizeof out->text, "%" PRId32, v);
+}
+
+static const struct column partition_columns[] = {
+    GET("P", get_index, FORM_COUNT, true, 5, 0, 0),
+    GET("LEADER", get_leader, FORM_TEXT, true, 6, 0, 1),
+    GET("REPLICAS", get_replicas, FORM_TEXT, false, 10, 20, 5),
+    GET("ISR", get_isr, FORM_TEXT, false, 10, 20, 6),
+    GET("START", get_start, FORM_COUNT, true, 13, 0, 4),
+    GET("END", get_end, FORM_COUNT, true, 13, 0, 2),
+    GET("MESSAGES", get_messages, FORM_COUNT, true, 13, 0, 1),
+    GET("SIZE", get_bytes, FORM_BYTES, true, 10, 0, 7),
+    GET("IN/S", get_in, FORM_RATE, true, 7, 0, 3),
+    GET("SHARE", get_share, FORM_BAR, false, 10, 40, 8),
+    GET("EPOCH", get_epoch, FORM_COUNT, true, 5, 0, 9),
+};
+
+/* ---- groups ---- */
+
+static struct slice reader_key(const void *row) { return ((const struct reader_row *)row)->group->id; }
+
+static enum trouble reader_trouble(const void *row) { return ((const struct reader_row *)row)->group->trouble; }
+
+static void get_group(const void *row, const struct look_env *env, struct out_cell *out) {
+    (void)env;
+    out->foreign = ((const struct reader_row *)row)->group->id;
+    out->middle = out->is_text = true;
+    out->role = ROLE_bright;
+}
+
+static void get_group_state(const void *row, const struct look_env *env, struct out_cell *out) {
+    (void)env;
+    group_state_cell(((const struct reader_row *)row)->group, out);
+}
+
+static void get_group_lag(const void *row, const struct look_env *env, struct out_cell *out) {
+    lag_sum_cell(&((const struct reader_row *)row)->sum, env, 12, out);
+    out->at_us = ((const struct reader_row *)row)->group->at_us;
+}
+
+static void get_group_parts(const void *row, const struct look_env *env, struct out_cell *out) {
+    (void)env;
+    out->sort = ((const struct reader_row *)row)->sum.rows;
+    out->role = ROLE_number;
+    snprintf(out->text, sizeof out->text, "%" PRId32, ((const struct reader_row *)row)->sum.rows);
+}
+
+static const struct column reader_columns[] = {
+    GET("GROUP", get_group, FORM_TEXT, false, 24, 60, 0),
+    GET("STATE", get_group_state, FORM_TEXT, false, 12, 0, 2),
+    COL("MEMBERS", struct reader_row, members, FORM_COUNT, 7, 0, 3),
+    GET("PARTS", get_group_parts, FORM_COUNT, true, 5, 0, 4),
+    GET("LAG", get_group_lag, FORM_COUNT, true, 16, 24, 1),
+};
+
+/* ---- configs ---- */
+
+static struct slice config_key(const void *row) { return ((const struct config_row *)row)->name; }
+
+static void get_config(const void *row, const struct look_env *env, struct out_cell *out) {
+    (void)env;
+    out->foreign = ((const struct config_row *)row)->name;
+    out->is_text = true;
+    out->role = ((const struct config_row *)row)->is_default ? ROLE_text : ROLE_bright;
+}
+
+static void get_config_value(const void *row, const struct look_env *env, struct out_cell *out) {
+    const struct config_row *r = row;
+    (void)env;
+    out->foreign = r->value;
+    out->is_text = true;
+    out->role = r->is_default ? ROLE_dim : ROLE_accent;
+    if (r->sensitive || !r->value.p) {
+        out->foreign = SLICE_NULL;
+        snprintf(out->text, sizeof out->text, r->sensitive ? "hidden" : "none");
+        out->role = ROLE_dim;
+    }
+}
+
+static void get_config_source(const void *row, const struct look_env *env, struct out_cell *out) {
+    static const char *const names[] = {"unknown", "this topic", "this broker, dynamic", "all brokers, dynamic",
+                                        "broker's file", "default", "logger", "client metrics", "group"};
+    const struct config_row *r = row;
+    (void)env;
+    bool known = r->source >= 0 && (size_t)r->source < sizeof names / sizeof *names;
+    snprintf(out->text, sizeof out->text, "%s%s", names[known ? r->source : 0], r->read_only ? ", read-only" : "");
+    out->sort = r->source;
+    out->role = r->is_default ? ROLE_zero : ROLE_text;
+}
+
+static void get_config_doc(const void *row, const struct look_env *env, struct out_cell *out) {
+    (void)env;
+    out->foreign = ((const struct config_row *)row)->doc;
+    out->is_text = true;
+    out->role = ROLE_dim;
+    if (out->foreign.n == 0)
+        out->state = VALUE_NONE;
+}
+
+static const struct column config_columns[] = {
+    GET("CONFIG", get_config, FORM_TEXT, false, 28, 48, 0),
+    GET("VALUE", get_config_value, FORM_TEXT, false, 24, 40, 1),
+    GET("FROM", get_config_source, FORM_TEXT, false, 22, 0, 2),
+    GET("MEANS", get_config_doc, FORM_TEXT, false, 30, 255, 3),
+};
+
+static int config_order(const void *a, const void *b) {
+    const struct config_row *x = a, *y = b;
+    if (x->is_default != y->is_default)
+        return x->is_default ? 1 : -1;
+    return slice_cmp(x->name, y->name);
+}
+
+static void configs_forget(struct topic_view *me) {
+    for (size_t i = 0; i < me->n_configs; i++) {
+        free((void *)(uintptr_t)me->configs[i].name.p);
+        free((void *)(uintptr_t)me->configs[i].value.p);
+        free((void *)(uintptr_t)me->configs[i].doc.p);
+    }
+    free(me->configs);
+    me->configs = NULL;
+    me->n_configs = me->n_set = 0;
+}
+
+static void configs_ask(struct topic_view *me, struct ui *u) {
+    char *name = mem_strndup(me->view.arg);
+    me->asked = client_act(u->client, &(struct client_action){.kind = ACTION_DESCRIBE_CONFIGS, .name = name});
+    me->asked_any = true;
+    me->config_failed = false;
+    free(name);
+}
+
+static bool topicv_event(struct view *v, struct ui *u, const struct client_event *e) {
+    struct topic_view *me = (struct topic_view *)v;
+    if (e->kind != EVENT_ACTION)
+        return false;
+    if (e->id != me->asked) { /* some action is done: it may have been a config of ours */
+        if (e->ok && me->asked_any)
+            configs_ask(me, u);
+        return false;
+    }
+    configs_forget(me);
+    me->config_failed = !e->ok;
+    snprintf(me->config_why, sizeof me->config_why, "%s", e->text ? e->text : "");
+    me->configs = mem_zalloc((e->n_configs + 1) * sizeof *me->configs);
+    for (size_t i = 0; i < e->n_configs; i++) {
+        const struct client_config_row *from = &e->configs[i];
+        me->configs[i] = (struct config_row){
+            mem_dup(slice_cstr(from->name)), mem_dup(slice_cstr(from->value)), mem_dup(slice_cstr(from->doc)),
+            from->read_only, from->sensitive, from->is_default, from->source,
+        };
+        me->n_set += !from->is_default;
+    }
+    me->n_configs = e->n_configs;
+    qsort(me->configs, me->n_configs, sizeof *me->configs, config_order);
+    table_set_rows(&me->tables[SUB_CONFIGS], me->configs, me->n_configs, sizeof *me->configs, &u->env);
+    return true;
+}
+
+/* ---- the view ---- */
+
+static void topicv_open(struct view *v, struct ui *u) {
+    struct topic_view *me = (struct topic_view *)v;
+    (void)u;
+    table_init(&me->tables[SUB_PARTITIONS], partition_columns, sizeof partition_columns / sizeof *partition_columns);
+    table_init(&me->tables[SUB_GROUPS], reader_columns, sizeof reader_columns / sizeof *reader_columns);
+    table_init(&me->tables[SUB_CONFIGS], config_columns, sizeof config_columns / sizeof *config_columns);
+    me->tables[SUB_PARTITIONS].key = partition_key;
+    me->tables[SUB_PARTITIONS].trouble = partition_trouble;
+    me->tables[SUB_GROUPS].key = reader_key;
+    me->tables[SUB_GROUPS].trouble = reader_trouble;
+    me->tables[SUB_CONFIGS].key = config_key;
+    me->tables[SUB_CONFIGS].sort = -1; /* as they come: what is set first */
+    configs_ask(me, u);
+}
+
+static void topicv_close(struct view *v, struct ui *u) {
+    struct topic_view *me = (struct topic_view *)v;
+    (void)u;
+    configs_forget(me);
+    for (int i = 0; i < SUB_N; i++)
+        table_fini(&me->tables[i]);
+    free(me->partitions);
+    free(me->readers);
+}
+
+static void readers_find(struct topic_view *me, struct ui *u) {
+    const struct snapshot *s = u->snap;
+    me->n_readers = 0;
+    me->readers = mem_realloc(me->readers, (size_t)(s->groups.n + 1) * sizeof *me->readers);
+    for (int32_t i = 0; i < s->groups.n; i++) {
+        const struct model_group *g = &s->groups.v[i];
+        struct reader_row r = {.group = g, .sum = group_lag_sum(g, me->view.arg)};
+        if (r.sum.rows == 0)
+            continue;
+        for (int32_t k = 0; k < g->members.n; k++) {
+            bool reads = false;
+            for (int32_t a = 0; a < g->members.v[k].assigned.n && !reads; a++)
+                reads = slice_eq(g->members.v[k].assigned.v[a].topic, me->view.arg);
+            r.members += reads;
+        }
+        me->readers[me->n_readers++] = r;
+    }
+}
+
+static void topicv_data(struct view *v, struct ui *u) {
+    struct topic_view *me = (struct topic_view *)v;
+    const struct model_topic *t = snapshot_topic(u->snap, v->arg);
+    int32_t n = t ? t->n_partitions : 0;
+    bool whole = t && t->messages.state == VALUE_KNOWN;
+    me->partitions = mem_realloc(me->partitions, (size_t)(n + 1) * sizeof *me->partitions);
+    for (int32_t i = 0; i < n; i++) {
+        const struct model_partition *p = &t->partitions[i];
+        double messages = (double)(p->end.v - p->start.v);
+        me->partitions[i] = (struct partition_row){p, !whole ? -1 : t->messages.v ? messages / (double)t->messages.v : 0};
+    }
+    readers_find(me, u);
+    table_set_rows(&me->tables[SUB_PARTITIONS], me->partitions, (size_t)n, sizeof *me->partitions, &u->env);
+    table_set_rows(&me->tables[SUB_GROUPS], me->readers, me->n_readers, sizeof *me->readers, &u->env);
+    table_set_rows(&me->tables[SUB_CONFIGS], me->configs, me->n_configs, sizeof *me->configs, &u->env);
+}
+
+static const struct config_row *config_of(const struct topic_view *me, const char *name) {
+    for (size_t i = 0; i < me->n_configs; i++)
+        if (slice_is(me->configs[i].name, name))
+            return &me->configs[i];
+    return NULL;
+}
+
+/* One line: what it is, how it keeps, what it holds. */
+static void paint_figures(const struct topic_view *me, const struct model_topic *t, struct ui *u, struct canvas *c, int y,
+                          int x, int w) {
+    char number[FORMAT_SIZE];
+    int end = x + w, at = x + canvas_put_middle(c, y, x, w < 60 ? w : 60, ROLE_bright, t->name) + 3;
+    at += canvas_printf(c, y, at, end - at, ROLE_text, "%" PRId32 " partition%s", t->n_partitions,
+                        t->n_partitions == 1 ? "" : "s");
+    at += canvas_printf(c, y, at, end - at, ROLE_dim, " · RF %" PRId32, t->replication);
+    const struct config_row *policy = config_of(me, "cleanup.policy"), *keep = config_of(me, "retention.ms");
+    if (policy && policy->value.n && end - at > 12) {
+        at += canvas_put(c, y, at, end - at, ROLE_dim, " · ");
+        at += canvas_put_foreign(c, y, at, end - at < 16 ? end - at : 16, ROLE_dim, policy->value);
+        if (keep && keep->value.n && keep->value.n < 20) {
+            char *text = mem_strndup(keep->value);
+            int64_t ms = strtoll(text, NULL, 10);
+            at += canvas_printf(c, y, at, end - at, ROLE_dim, ", %s", ms < 0 ? "for ever" : fmt_ms_config(number, ms));
+            free(text);
+        }
+    }
+    if (t->bytes.state == VALUE_KNOWN)
+        at += canvas_printf(c, y, at, end - at, ROLE_dim, " · %s", fmt_bytes(number, t->bytes.v, u->env.exact));
+    if (t->messages.state == VALUE_KNOWN)
+        at += canvas_printf(c, y, at, end - at, ROLE_dim, " · %s messages", fmt_group(number, t->messages.v));
+    if (t->in.state == VALUE_KNOWN)
+        canvas_printf(c, y, at, end - at, ROLE_dim, " · in %s/s", fmt_rate(number, t->in.v, u->env.exact));
+}
+
+static void topicv_tabs(struct topic_view *me, struct frame_tab tabs[SUB_N]) {
+    char number[FORMAT_SIZE];
+    for (size_t i = 0; i < me->tables[SUB_PARTITIONS].n_base; i++)
+        tabs[0].trouble += partition_trouble(&me->partitions[i]) != TROUBLE_NONE;
+    snprintf(tabs[0].count, sizeof tabs[0].count, "%.20s", fmt_group(number, (int64_t)me->tables[SUB_PARTITIONS].n_base));
+    snprintf(tabs[1].count, sizeof tabs[1].count, "%.20s", fmt_group(number, (int64_t)me->n_readers));
+    if (me->n_configs)
+        snprintf(tabs[2].count, sizeof tabs[2].count, "%zu set / %zu", me->n_set, me->n_configs);
+    else
+        snprintf(tabs[2].count, sizeof tabs[2].count, me->config_failed ? "?" : "…");
+    tabs[me->sub].current = true;
+}
+
+static void topicv_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
+    struct topic_view *me = (struct topic_view *)v;
+    const struct model_topic *t = snapshot_topic(u->snap, v->arg);
+    struct frame_tab tabs[SUB_N] = {{.name = "Partitions"}, {.name = "Groups"}, {.name = "Configs"}};
+    if (!t) {
+        int used = canvas_put_middle(c, r.y, r.x + 1, r.w / 2, ROLE_bright, v->arg);
+        canvas_put(c, r.y, r.x + 2 + used, r.w - used - 3, ROLE_warn, "is not there (any more)");
+        return;
+    }
+    paint_figures(me, t, u, c, r.y, r.x + 1, r.w - 2);
+    topicv_tabs(me, tabs);
+    frame_subtabs(c, r.y + 1, tabs, SUB_N);
+    table_paint(&me->tables[me->sub], c, (struct rect){r.y + 2, r.x, r.h - 2, r.w}, &u->env);
+    if (me->tables[me->sub].n > 0)
+        return;
+    int y = r.y + r.h / 2;
+    if (me->sub == SUB_CONFIGS && me->config_failed)
+        canvas_put_foreign(c, y, r.x + 3, r.w - 4, ROLE_bad, slice_cstr(me->config_why));
+    else
+        canvas_put(c, y, r.x + 3, r.w - 4, ROLE_dim, me->sub == SUB_CONFIGS ? "asking for its configs …"
+                   : me->sub == SUB_GROUPS ? "no group has committed an offset or reads here" : "nothing matches · Esc shows all");
+}
+
+static struct table *topicv_table(struct view *v) {
+    struct topic_view *me = (struct topic_view *)v;
+    return &me->tables[me->sub];
+}
+
+static bool topicv_edit(struct topic_view *me, struct ui *u, const char *arg) {
+    const struct config_row *row = me->sub == SUB_CONFIGS ? table_selected(&me->tables[SUB_CONFIGS]) : NULL;
+    if (me->sub != SUB_CONFIGS || strcmp(arg, "configs") == 0) {
+        me->sub = SUB_CONFIGS;
+        return true;
+    }
+    if (row && row->read_only) {
+        ui_say(u, ROLE_warn, "this broker does not let %.60s be changed", (const char *)row->name.p);
+        return true;
+    }
+    char *name = row ? mem_strndup(row->name) : mem_strdup(""), *value = row ? mem_strndup(row->value) : mem_strdup("");
+    dialog_set_config(u, me->view.arg, name, value);
+    free(name);
+    free(value);
+    return true;
+}
+
+static bool topicv_row_verb(struct topic_view *me, struct ui *u, enum verb verb) {
+    const void *row = table_selected(&me->tables[me->sub]);
+    if (!row)
+        return false;
+    if (verb == VERB_COPY) {
+        const struct config_row *config = row;
+        ui_copy(u, me->sub == SUB_CONFIGS ? config->value : me->sub == SUB_GROUPS ? reader_key(row) : me->view.arg);
+        return true;
+    }
+    if (me->sub == SUB_GROUPS)
+        ui_open(u, VIEW_group, ((const struct reader_row *)row)->group->id);
+    else if (me->sub == SUB_PARTITIONS)
+        ui_tail_topic(u, me->view.arg, ((const struct partition_row *)row)->p->index, -1);
+    else
+        return u->run(u, "edit");
+    return true;
+}
+
+static bool topicv_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {
+    struct topic_view *me = (struct topic_view *)v;
+    const struct model_topic *t = snapshot_topic(u->snap, v->arg);
+    switch (verb) {
+    case VERB_NEXT: me->sub = (me->sub + 1) % SUB_N; return true;
+    case VERB_PREVIOUS: me->sub = (me->sub + SUB_N - 1) % SUB_N; return true;
+    case VERB_TAIL: ui_tail_topic(u, v->arg, -1, -1); return true;
+    case VERB_PRODUCE: ui_produce_topic(u, v->arg); return true;
+    case VERB_DELETE: dialog_delete_topic(u, v->arg); return true;
+    case VERB_PARTITIONS: if (t) dialog_add_partitions(u, t); return t != NULL;
+    case VERB_TRUNCATE: if (t) dialog_delete_records(u, t); return t != NULL;
+    case VERB_EDIT: return topicv_edit(me, u, arg);
+    case VERB_OPEN: case VERB_COPY: return topicv_row_verb(me, u, verb);
+    default: return false;
+    }
+}
+
+static void topicv_interest(struct view *v, struct ui *u, struct client_interest *i) {
+    i->sizes = true;
+    i->all_groups = true;
+    u->want_topics[i->n_topics++] = v->arg;
+    for (size_t k = 0; k < ((struct topic_view *)v)->n_readers && i->n_groups < UI_WANTED; k++)
+        u->want_groups[i->n_groups++] = ((struct topic_view *)v)->readers[k].group->id;
+}
+
+const struct view_ops view_topic = {
+    .size = sizeof(struct topic_view), .open = topicv_open, .close = topicv_close, .data = topicv_data,
+    .paint = topicv_paint, .verb = topicv_verb, .event = topicv_event, .interest = topicv_interest, .table = topicv_table,
+};

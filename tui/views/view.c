@@ -1,0 +1,287 @@
+/* The state that views share, their stacks, and the frame around them. */
+#include "tui/views/view.h"
+
+#include "core/base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct { const struct view_ops *ops; char digit; const char *title; } views[VIEW_N] = {
+#define VIEW(id, digit, title, ops) {&ops, digit, title},
+#include "tui/views/views.def"
+#undef VIEW
+};
+
+const char *view_title(enum view_id id) { return views[id].title; }
+
+static struct view *view_new(struct ui *u, enum view_id id, struct slice arg) {
+    struct view *v = mem_zalloc(views[id].ops->size);
+    v->ops = views[id].ops;
+    v->id = id;
+    v->arg = mem_dup(arg);
+    if (v->ops->open)
+        v->ops->open(v, u);
+    if (v->ops->data)
+        v->ops->data(v, u);
+    return v;
+}
+
+static void view_free(struct view *v, struct ui *u) {
+    if (v->ops->close)
+        v->ops->close(v, u);
+    free((void *)(uintptr_t)v->arg.p);
+    free(v);
+}
+
+void ui_init(struct ui *u, struct client *client, const char *address) {
+    *u = (struct ui){.client = client, .address = address, .came_from = -1, .dirty = true};
+    u->snap = snapshot_new();
+    for (int i = 0; i < VIEW_TABS; i++)
+        u->stack[i][u->depth[i]++] = view_new(u, (enum view_id)i, SLICE_NULL);
+}
+
+static void notes_fini(struct notes *n) {
+    for (size_t i = 0; i < n->n; i++)
+        free(n->v[i].text);
+    free(n->v);
+}
+
+void ui_fini(struct ui *u) {
+    for (int i = 0; i < VIEW_TABS; i++)
+        while (u->depth[i] > 0)
+            view_free(u->stack[i][--u->depth[i]], u);
+    dialog_close(&u->dialog);
+    notes_fini(&u->log);
+    notes_fini(&u->changes);
+    buf_fini(&u->copied);
+    snapshot_unref(u->snap);
+}
+
+void notes_add(struct notes *n, int64_t wall_ms, int level, const char *text) {
+    if (!n->v)
+        n->v = mem_alloc(NOTES_MAX * sizeof *n->v);
+    if (n->n == NOTES_MAX) {
+        free(n->v[0].text);
+        memmove(&n->v[0], &n->v[1], (NOTES_MAX - 1) * sizeof *n->v);
+        n->n--;
+    }
+    n->v[n->n++] = (struct note){wall_ms, ++n->serial, level, mem_strdup(text)};
+}
+
+struct view *ui_view(const struct ui *u) { return u->stack[u->tab][u->depth[u->tab] - 1]; }
+
+struct table *ui_table(const struct ui *u) {
+    struct view *v = ui_view(u);
+    return v->ops->table ? v->ops->table(v) : NULL;
+}
+
+static void ui_data(struct ui *u) {
+    struct view *v = ui_view(u);
+    if (v->ops->data)
+        v->ops->data(v, u);
+    u->dirty = true;
+}
+
+void ui_refilter(struct ui *u) { ui_data(u); }
+
+void ui_set_snapshot(struct ui *u, struct snapshot *s) {
+    struct snapshot *old = u->snap;
+    u->snap = s;
+    u->env.stale_us = s->interval_us > 0 ? 3 * s->interval_us + 500000 : 0;
+    u->env.all_stale = frame_is_stale(s, u->env.now_us) || s->link == LINK_DOWN;
+    /* Every table points into the snapshot it was given: all views move on before the old one goes. */
+    for (int i = 0; i < VIEW_TABS; i++)
+        for (int k = 0; k < u->depth[i]; k++)
+            if (u->stack[i][k]->ops->data)
+                u->stack[i][k]->ops->data(u->stack[i][k], u);
+    snapshot_unref(old);
+    u->dirty = true;
+}
+
+void ui_event(struct ui *u, const struct client_event *e) {
+    bool taken = false;
+    for (int i = 0; i < VIEW_TABS; i++)
+        for (int k = 0; k < u->depth[i]; k++)
+            if (u->stack[i][k]->ops->event)
+                taken = u->stack[i][k]->ops->event(u->stack[i][k], u, e) || taken;
+    if (e->kind == EVENT_LOG)
+        notes_add(&u->log, e->wall_ms, e->log_level, e->text ? e->text : "");
+    if (e->kind == EVENT_CHANGE)
+        notes_add(&u->changes, e->wall_ms, e->log_level, e->text ? e->text : "");
+    if (e->kind == EVENT_ACTION && !taken && e->text && *e->text)
+        ui_say(u, e->ok ? ROLE_good : ROLE_bad, "%s", e->text);
+    if (e->kind == EVENT_LOG || e->kind == EVENT_CHANGE)
+        ui_data(u);
+    u->dirty = true;
+}
+
+void ui_tab(struct ui *u, int tab) {
+    if (tab < 0 || tab >= VIEW_TABS || tab == u->tab)
+        return;
+    u->came_from = u->tab;
+    u->tab = tab;
+    ui_data(u);
+}
+
+void ui_open(struct ui *u, enum view_id id, struct slice arg) {
+    int *depth = &u->depth[u->tab];
+    if (*depth == UI_DEPTH)
+        view_free(u->stack[u->tab][--*depth], u);
+    u->stack[u->tab][*depth] = view_new(u, id, arg);
+    (*depth)++;
+    u->dirty = true;
+}
+
+bool ui_back(struct ui *u) {
+    u->dirty = true;
+    if (u->depth[u->tab] > 1) {
+        view_free(u->stack[u->tab][--u->depth[u->tab]], u);
+        ui_data(u);
+        return true;
+    }
+    if (u->came_from < 0 || u->came_from == u->tab)
+        return false;
+    u->tab = u->came_from;
+    u->came_from = -1;
+    ui_data(u);
+    return true;
+}
+
+static bool table_verb(struct table *t, enum verb verb) {
+    if (verb < VERB_UP || verb > VERB_RIGHT)
+        return false;
+    table_move(t, (enum table_move)(verb - VERB_UP));
+    return true;
+}
+
+bool ui_verb(struct ui *u, enum verb verb, const char *arg) {
+    struct view *v = ui_view(u);
+    u->dirty = true;
+    if (v->ops->verb && v->ops->verb(v, u, verb, arg))
+        return true;
+    struct table *t = ui_table(u);
+    return t && table_verb(t, verb);
+}
+
+bool ui_can(struct ui *u, enum verb verb) {
+    struct view *v = ui_view(u);
+    return !v->ops->can || v->ops->can(v, u, verb);
+}
+
+void ui_say(struct ui *u, enum role role, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(u->message, sizeof u->message, format, args);
+    va_end(args);
+    u->message_role = role;
+    u->dirty = true;
+}
+
+void ui_copy(struct ui *u, struct slice text) {
+    char shown[80];
+    buf_clear(&u->copied);
+    buf_put(&u->copied, text.p, text.n);
+    u->copy = true;
+    ui_say(u, ROLE_good, "copied: %s", text_safe(text, shown, sizeof shown));
+}
+
+static uint64_t hash_bytes(uint64_t h, const void *p, size_t n) {
+    const uint8_t *b = p;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ b[i]) * 0x100000001b3u;
+    return (h ^ n) * 0x100000001b3u;
+}
+
+/* The client is told only when something else is on the screen. */
+void ui_interest(struct ui *u) {
+    struct client_interest interest = {.topics = u->want_topics, .groups = u->want_groups};
+    struct view *v = ui_view(u);
+    if (v->ops->interest)
+        v->ops->interest(v, u, &interest);
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < interest.n_topics; i++)
+        h = hash_bytes(h, interest.topics[i].p, interest.topics[i].n);
+    h = hash_bytes(h, &interest.n_topics, sizeof interest.n_topics);
+    for (size_t i = 0; i < interest.n_groups; i++)
+        h = hash_bytes(h, interest.groups[i].p, interest.groups[i].n);
+    uint8_t flags = (uint8_t)(interest.all_offsets | interest.all_groups << 1 | interest.sizes << 2 | interest.quorum << 3);
+    h = hash_bytes(h, &flags, 1);
+    if (h == u->wanted)
+        return;
+    u->wanted = h;
+    client_set_interest(u->client, &interest);
+}
+
+/* Every view that wants ticks: the one on top, and those that work in the background. */
+static int64_t ui_ticks(struct ui *u, bool act) {
+    int64_t soonest = INT64_MAX;
+    for (int i = 0; i < VIEW_TABS; i++)
+        for (int k = 0; k < u->depth[i]; k++) {
+            struct view *v = u->stack[i][k];
+            if (v != ui_view(u) && !v->ops->background)
+                continue;
+            if (act && v->ops->tick && v->ops->tick(v, u))
+                u->dirty = true;
+            int64_t us = !act && v->ops->tick_us ? v->ops->tick_us(v, u) : INT64_MAX;
+            soonest = us < soonest ? us : soonest;
+        }
+    return soonest;
+}
+
+void ui_tick(struct ui *u) { ui_ticks(u, true); }
+int64_t ui_tick_us(struct ui *u) { return ui_ticks(u, false); }
+
+/* ---- the frame ---- */
+
+static void tab_count(struct ui *u, enum view_id id, struct frame_tab *tab) {
+    const struct snapshot *s = u->snap;
+    int64_t n = -1;
+    enum value_state state = VALUE_KNOWN;
+    if (id == VIEW_topics) {
+        n = 0;
+        for (int32_t i = 0; i < s->topics.n; i++)
+            n += u->internal || !s->topics.v[i].internal;
+        state = s->topics_state;
+        tab->trouble = s->topics_trouble;
+    } else if (id == VIEW_groups) {
+        n = s->groups.n;
+        state = s->groups_state;
+        tab->trouble = s->groups_trouble;
+    } else if (id == VIEW_changes) {
+        n = (int64_t)u->changes.n;
+    }
+    if (state == VALUE_WANTED)
+        snprintf(tab->count, sizeof tab->count, "…");
+    else if (state == VALUE_FAILED)
+        snprintf(tab->count, sizeof tab->count, "?");
+    else if (n >= 0 && !(id == VIEW_changes && n == 0)) {
+        char number[FORMAT_SIZE];
+        snprintf(tab->count, sizeof tab->count, "%.20s", fmt_group(number, n));
+    }
+}
+
+struct rect ui_body(const struct ui *u, const struct canvas *c) {
+    int h = c->h - 3 - (u->message[0] ? 1 : 0);
+    return (struct rect){2, 0, h < 0 ? 0 : h, c->w};
+}
+
+void ui_paint(struct ui *u, struct canvas *c) {
+    struct frame_tab tabs[VIEW_TABS] = {0};
+    struct table *t = ui_table(u);
+    struct view *v = ui_view(u);
+    u->env.all_stale = frame_is_stale(u->snap, u->env.now_us) || u->snap->link == LINK_DOWN;
+    for (int i = 0; i < VIEW_TABS; i++) {
+        tabs[i].key = views[i].digit;
+        tabs[i].name = views[i].title;
+        tabs[i].current = i == u->tab;
+        tab_count(u, (enum view_id)i, &tabs[i]);
+    }
+    canvas_clear(c);
+    frame_status(c, 0, u->snap, &u->env, u->address, u->read_only);
+    frame_tabs(c, 1, tabs, VIEW_TABS, t ? t->filter : NULL);
+    struct rect body = ui_body(u, c);
+    if (body.h > 0)
+        v->ops->paint(v, u, c, body);
+    if (u->message[0])
+        frame_message(c, c->h - 2, u->message_role, u->message);
+}
