@@ -214,17 +214,25 @@ static enum err replay_batch(struct replay *p, const struct frame *f) {
     return st->wal.tick.n > REPLAY_TICK_BYTES ? replay_flush(st) : OK;
 }
 
-/* True when the segment holds the batch that the reference describes. */
-static bool reference_holds(struct segment *s, uint64_t position, uint32_t n, const uint8_t *header) {
+/* OK when the segment holds the batch that the reference describes, ERR_CORRUPT when not.
+ * It is written again: after a failed sync the page cache has bytes that the disk does
+ * not have and that no later sync would bring there. */
+static enum err reference_check(struct segment *s, uint64_t position, uint32_t n, const uint8_t *header) {
     struct store *st = s->log->store;
     struct buf *bytes = &st->scratch;
     struct batch b;
     size_t got = 0;
     buf_clear(bytes);
-    return segment_open(s, false) == OK &&
-           st->env->read(st->env, s->handle->file, position, buf_reserve(bytes, n), n, &got, ENV_READ_WAIT) == OK &&
-           got == n && memcmp(bytes->p, header, BATCH_HEADER_BYTES) == 0 && batch_parse(slice_of(bytes->p, n), &b) == OK &&
-           b.bytes.n == n && batch_crc_ok(&b);
+    enum err e = segment_open(s, false);
+    if (e == OK)
+        e = st->env->read(st->env, s->handle->file, position, buf_reserve(bytes, n), n, &got, ENV_READ_WAIT);
+    if (e != OK)
+        return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+    if (got != n || memcmp(bytes->p, header, BATCH_HEADER_BYTES) != 0 || batch_parse(slice_of(bytes->p, n), &b) != OK ||
+        b.bytes.n != n || !batch_crc_ok(&b))
+        return ERR_CORRUPT;
+    struct slice v = slice_of(bytes->p, n);
+    return st->env->write(st->env, s->handle->file, position, &v, 1);
 }
 
 static enum err replay_reference(struct replay *p, const struct frame *f) {
@@ -249,7 +257,10 @@ static enum err replay_reference(struct replay *p, const struct frame *f) {
     enum err e = log_write_queue(log);
     if (e != OK)
         return e;
-    if (!reference_holds(s, position, n, header)) {
+    e = reference_check(s, position, n, header);
+    if (e != OK && (e != ERR_IO || f->seq > p->proven) && e != ERR_CORRUPT)
+        return e; /* a bad sector is damage like any other only where it is known that there was data */
+    if (e != OK) {
         if (f->seq > p->proven) { /* never acknowledged: the log ends here */
             log->cut = true;
             p->r->torn_bytes += n;
