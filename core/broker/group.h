@@ -240,7 +240,8 @@ struct offset_value {
     int32_t leader_epoch;
     struct slice metadata;
 };
-struct group_offset *group_offset_put(struct group *g, struct slice topic, int32_t partition, const struct offset_value *v);
+struct group_offset *group_offset_put(struct group *g, struct slice topic, int32_t partition,
+                                      const struct offset_value *v);
 void group_offset_remove(struct group_offset *o);              /* may free its topic */
 /* Removes all offsets of a topic and writes their tombstones. */
 void group_topic_remove(struct group_topic *t);

@@ -368,13 +368,15 @@ struct slice member_new_id(struct request *rq, struct slice prefix) {
     b->env->random(b->env, u, sizeof u);
     u[6] = (uint8_t)((u[6] & 0x0f) | 0x40);
     u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
-    int n = snprintf(text, sizeof text, "-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
-                     u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
-    uint8_t *p = request_alloc(rq, prefix.n + (size_t)n);
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof u; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, i == 0 || i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
+                              u[i]);
+    uint8_t *p = request_alloc(rq, prefix.n + n);
     if (prefix.n > 0)
         memcpy(p, prefix.p, prefix.n);
-    memcpy(p + prefix.n, text, (size_t)n);
-    return slice_of(p, prefix.n + (size_t)n);
+    memcpy(p + prefix.n, text, n);
+    return slice_of(p, prefix.n + n);
 }
 
 struct pending_member *pending_find(const struct group *g, struct slice id) {

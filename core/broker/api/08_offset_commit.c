@@ -91,7 +91,8 @@ static int16_t find_group(struct groups *gs, struct request *rq, struct commit *
     return *g == NULL ? KAFKA_POLICY_VIOLATION : KAFKA_NONE;
 }
 
-static struct offset_value value_of(const struct commit *c, const struct offset_commit_req_partition *p, int64_t now_ms) {
+static struct offset_value value_of(const struct commit *c, const struct offset_commit_req_partition *p,
+                                    int64_t now_ms) {
     int64_t retention_ms = c->q->retention_time_ms;
     return (struct offset_value){
         .offset = p->committed_offset,
