@@ -93,64 +93,75 @@ static size_t varint_size(int64_t v) {
     return n;
 }
 
-static inline bool take_long(struct slice *s, int64_t *v) {
-    size_t used = 1;
-    if (s->n > 0 && s->p[0] < 0x80)
-        *v = (int64_t)(s->p[0] >> 1) ^ -(int64_t)(s->p[0] & 1);
-    else if ((used = varint_get(s->p, s->n, v)) == 0)
-        return false;
-    *s = slice_of(s->p + used, s->n - used);
+/* These run for every record of every batch that is checked: pointers in
+ * registers and the one-byte form first take a third off it. */
+struct cursor {
+    const uint8_t *p, *end;
+};
+
+static bool take_long_slow(struct cursor *c, int64_t *v) {
+    size_t used = varint_get(c->p, (size_t)(c->end - c->p), v);
+    c->p += used;
+    return used != 0;
+}
+
+static inline bool take_long(struct cursor *c, int64_t *v) {
+    if (c->p == c->end || *c->p >= 0x80)
+        return take_long_slow(c, v);
+    *v = (int64_t)(*c->p >> 1) ^ -(int64_t)(*c->p & 1);
+    c->p++;
     return true;
 }
 
 /* A varint that must fit 32 bits. */
-static inline bool take_int(struct slice *s, int64_t *v) {
-    return take_long(s, v) && *v >= INT32_MIN && *v <= INT32_MAX;
+static inline bool take_int(struct cursor *c, int64_t *v) {
+    return take_long(c, v) && *v >= INT32_MIN && *v <= INT32_MAX;
 }
 
 /* Length and bytes; -1 is null. */
-static bool take_bytes(struct slice *s, struct slice *out) {
+static inline bool take_bytes(struct cursor *c, struct slice *out) {
     int64_t n;
-    if (!take_int(s, &n) || n < -1 || (n > 0 && (uint64_t)n > s->n))
+    if (!take_int(c, &n) || n < -1 || n > c->end - c->p)
         return false;
-    if (n < 0) {
-        *out = SLICE_NULL;
-        return true;
-    }
-    *out = slice_of(s->p, (size_t)n);
-    *s = slice_of(s->p + n, s->n - (size_t)n);
+    *out = n < 0 ? SLICE_NULL : slice_of(c->p, (size_t)n);
+    c->p += out->n;
     return true;
 }
 
-static bool take_header(struct slice *s, struct record_header *h) {
-    return take_bytes(s, &h->key) && h->key.p != NULL && take_bytes(s, &h->value);
+static bool take_header(struct cursor *c, struct record_header *h) {
+    return take_bytes(c, &h->key) && h->key.p != NULL && take_bytes(c, &h->value);
 }
 
 enum err record_next(struct record_iter *it, struct record *r) {
     if (it->index >= it->batch->count)
         return it->rest.n == 0 ? ERR_NOT_FOUND : ERR_CORRUPT;
-    struct slice all = it->rest;
+    if (it->rest.n == 0)
+        return ERR_CORRUPT;
+    const uint8_t *start = it->rest.p;
+    struct cursor c = {start, start + it->rest.n};
     int64_t length, time_delta, offset_delta, n_headers;
-    if (all.n == 0 || !take_int(&it->rest, &length) || length < 1 || (uint64_t)length > it->rest.n)
+    if (!take_int(&c, &length) || length < 1 || length > c.end - c.p)
         return ERR_CORRUPT;
-    struct slice in = slice_of(it->rest.p + 1, (size_t)length - 1); /* behind the unused attributes */
-    if (!take_long(&in, &time_delta) || !take_int(&in, &offset_delta) || !take_bytes(&in, &r->key) ||
-        !take_bytes(&in, &r->value) || !take_int(&in, &n_headers) || n_headers < 0)
+    const uint8_t *next = c.p + length;
+    it->rest = slice_of(next, (size_t)(c.end - next));
+    c = (struct cursor){c.p + 1, next}; /* behind the unused attributes */
+    if (!take_long(&c, &time_delta) || !take_int(&c, &offset_delta) || !take_bytes(&c, &r->key) ||
+        !take_bytes(&c, &r->value) || !take_int(&c, &n_headers) || n_headers < 0)
         return ERR_CORRUPT;
-    r->headers = in;
+    r->headers = slice_of(c.p, (size_t)(next - c.p));
     r->n_headers = (int32_t)n_headers;
     for (struct record_header h; n_headers > 0; n_headers--)
-        if (!take_header(&in, &h))
+        if (!take_header(&c, &h))
             return ERR_CORRUPT;
-    if (in.n != 0)
+    if (c.p != next)
         return ERR_CORRUPT;
     /* Unsigned: hostile deltas may wrap, they must not be undefined. */
-    r->offset = (int64_t)((uint64_t)it->batch->base_offset + (uint64_t)offset_delta);
-    r->timestamp = it->batch->attributes & BATCH_ATTR_APPEND_TIME
-                       ? it->batch->max_timestamp
-                       : (int64_t)((uint64_t)it->batch->base_timestamp + (uint64_t)time_delta);
-    it->rest = slice_of(it->rest.p + length, it->rest.n - (size_t)length);
-    r->raw = slice_of(all.p, all.n - it->rest.n);
+    const struct batch *b = it->batch;
+    r->offset = (int64_t)((uint64_t)b->base_offset + (uint64_t)offset_delta);
+    r->timestamp = b->attributes & BATCH_ATTR_APPEND_TIME
+                       ? b->max_timestamp
+                       : (int64_t)((uint64_t)b->base_timestamp + (uint64_t)time_delta);
+    r->raw = slice_of(start, (size_t)(next - start));
     it->index++;
     return OK;
 }
@@ -158,7 +169,11 @@ enum err record_next(struct record_iter *it, struct record *r) {
 enum err record_header_next(struct slice *headers, struct record_header *h) {
     if (headers->n == 0)
         return ERR_NOT_FOUND;
-    return take_header(headers, h) ? OK : ERR_CORRUPT;
+    struct cursor c = {headers->p, headers->p + headers->n};
+    if (!take_header(&c, h))
+        return ERR_CORRUPT;
+    *headers = slice_of(c.p, (size_t)(c.end - c.p));
+    return OK;
 }
 
 void batch_start(struct batch_builder *b, int64_t base_offset, int64_t base_timestamp_ms) {
@@ -181,8 +196,8 @@ static uint8_t *bytes_set(uint8_t *p, struct slice s) {
     return p + s.n;
 }
 
-void batch_add(struct batch_builder *b, int64_t offset_delta, int64_t timestamp_ms, struct slice key, struct slice value,
-               const struct record_header *headers, int32_t n_headers) {
+void batch_add(struct batch_builder *b, int64_t offset_delta, int64_t timestamp_ms, struct slice key,
+               struct slice value, const struct record_header *headers, int32_t n_headers) {
     int64_t time_delta = (int64_t)((uint64_t)timestamp_ms - (uint64_t)b->base_timestamp);
     size_t size = 1 + varint_size(time_delta) + varint_size(offset_delta) + bytes_size(key) + bytes_size(value) +
                   varint_size(n_headers);

@@ -49,7 +49,9 @@ struct batch {
     struct slice records;         /* after the header, perhaps compressed */
 };
 static inline int64_t batch_last_offset(const struct batch *b) { return b->base_offset + b->last_offset_delta; }
-static inline enum batch_codec batch_codec(const struct batch *b) { return (enum batch_codec)(b->attributes & BATCH_ATTR_CODEC); }
+static inline enum batch_codec batch_codec(const struct batch *b) {
+    return (enum batch_codec)(b->attributes & BATCH_ATTR_CODEC);
+}
 
 /* Reads the header at the start of in.  ERR_RANGE: in ends before the batch does
  * (b->bytes is then what is there, b->length is valid when in.n >= 12);
@@ -101,8 +103,8 @@ struct batch_builder {
     int32_t base_sequence, count, leader_epoch, last_offset_delta;
 };
 void batch_start(struct batch_builder *b, int64_t base_offset, int64_t base_timestamp_ms);
-void batch_add(struct batch_builder *b, int64_t offset_delta, int64_t timestamp_ms, struct slice key, struct slice value,
-               const struct record_header *headers, int32_t n_headers);
+void batch_add(struct batch_builder *b, int64_t offset_delta, int64_t timestamp_ms, struct slice key,
+               struct slice value, const struct record_header *headers, int32_t n_headers);
 enum err batch_finish(struct batch_builder *b, enum batch_codec codec, struct buf *out) WEIR_MUST_CHECK;
 void batch_builder_fini(struct batch_builder *b);
 

@@ -40,8 +40,8 @@ static void fill_one(struct random *r, struct arena *a, const struct proto_field
     } else if (f->type == PT_UUID) {
         memcpy(to, fill_bytes(r, a, 16).p, 16);
     } else {
-        static const uint8_t sizes[] = {[PT_I8] = 1, [PT_I16] = 2, [PT_U16] = 2, [PT_I32] = 4, [PT_U32] = 4, [PT_I64] = 8,
-                                        [PT_F64] = 8};
+        static const uint8_t sizes[] = {[PT_I8] = 1, [PT_I16] = 2, [PT_U16] = 2, [PT_I32] = 4, [PT_U32] = 4,
+                                        [PT_I64] = 8, [PT_F64] = 8};
         uint64_t v = random_next(r);
         memcpy(to, &v, sizes[f->type]);
     }

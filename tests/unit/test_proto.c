@@ -235,7 +235,8 @@ static void test_tags(void **state) {
     /* a tag larger than the bytes left */
     assert_int_equal(DECODE(PROTO_MESSAGE(api_versions_req), 3, "\2a\2b\1\7\3xy", &r).e, ERR_CORRUPT);
     /* a length of six bytes */
-    assert_int_equal(DECODE(PROTO_MESSAGE(api_versions_req), 3, "\x82\x80\x80\x80\x80\x00" "a\2b\0", &r).e, ERR_CORRUPT);
+    assert_int_equal(DECODE(PROTO_MESSAGE(api_versions_req), 3, "\x82\x80\x80\x80\x80\x00" "a\2b\0", &r).e,
+                     ERR_CORRUPT);
     /* more tags than bytes */
     assert_int_equal(DECODE(PROTO_MESSAGE(api_versions_req), 3, "\2a\2b\xff\xff\xff\xff\x0f", &r).e, ERR_CORRUPT);
 
@@ -271,7 +272,8 @@ static void test_bounds(void **state) {
     assert_int_equal(m.topics.n, 0);
     arena_fini(&a);
     /* acks, timeout, then 2^31 - 1 topics */
-    assert_int_equal(DECODE(PROTO_MESSAGE(produce_req), 3, "\xff\xff\0\1\0\0\0\0\x7f\xff\xff\xff\0\0", &r).e, ERR_CORRUPT);
+    assert_int_equal(DECODE(PROTO_MESSAGE(produce_req), 3, "\xff\xff\0\1\0\0\0\0\x7f\xff\xff\xff\0\0", &r).e,
+                     ERR_CORRUPT);
 }
 
 static void test_refs(void **state) {
@@ -336,7 +338,10 @@ static void test_headers(void **state) {
     assert_int_equal(proto_decode_request_header(SLICE("\0\1\0\1\0\0\0\1\xff\xfe"), &got, &used), ERR_CORRUPT);
 
     int32_t id;
-    static const struct { int16_t key, version; size_t n; } sizes[] = {{3, 8, 4}, {3, 9, 5}, {18, 3, 4}, {18, 4, 4}, {17, 1, 4}};
+    static const struct {
+        int16_t key, version;
+        size_t n;
+    } sizes[] = {{3, 8, 4}, {3, 9, 5}, {18, 3, 4}, {18, 4, 4}, {17, 1, 4}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         buf_clear(&b);
         proto_encode_response_header(sizes[i].key, sizes[i].version, 5, &b);
