@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""produce and tail as programs in a pipe: bytes go through as they are."""
+import json
+import os
+import shutil
+import subprocess
+
+from e2e import LIMIT, WEIR, contains, equal, main
+
+
+def test_line_there_and_back(box):
+    b = box.broker()
+    box.run('produce', 't', '-b', b.address, input='hi\n')
+    equal(box.run('tail', 't', '-e', '-b', b.address).stdout, 'hi\n', 'tail')
+
+
+def test_without_a_broker(box):
+    box.run('topics', 'create', 't')
+    box.run('produce', 't', input='one\ntwo\n')
+    equal(box.run('tail', 't', '-e').stdout, 'one\ntwo\n', 'tail')
+
+
+def test_many_lines_in_order(box):
+    b = box.broker('--durability', 'os')
+    lines = ''.join(f'{i:07d} {"x" * (i % 500)}\n' for i in range(50000))
+    box.run('produce', 't', '-b', b.address, '-z', 'lz4', input=lines)
+    equal(box.run('tail', 't', '-e', '-b', b.address).stdout == lines, True, 'the same lines in the same order')
+
+
+def test_bytes_untouched(box):
+    b = box.broker()
+    raw = bytes(i for i in range(256) if i != 10)
+    box.run('produce', 't', '-b', b.address, input=raw + b'\n', text=False)
+    equal(box.run('tail', 't', '-e', '-b', b.address, text=False).stdout, raw + b'\n', 'raw')
+    row = json.loads(box.run('tail', 't', '-e', '-b', b.address, '-o', 'json').stdout)
+    equal(row['value'], None, 'no UTF-8')
+    equal(len(row['value_base64']), 340, 'base64')
+
+
+def test_big_message(box):
+    b = box.broker()
+    line = 'y' * 900_000
+    box.run('produce', 't', '-b', b.address, input=line + '\n')
+    equal(len(box.run('tail', 't', '-e', '-b', b.address).stdout), 900_001, 'not cut')
+
+
+def test_keys_headers_null(box):
+    b = box.broker()
+    box.run('produce', 't', '-b', b.address, '-K', ':', '-H', 'a=1', '-H', 'b=', '-Z', input='k1:v1\nk2:\nplain\n')
+    rows = [json.loads(x) for x in box.run('tail', 't', '-e', '-b', b.address, '-o', 'json').stdout.splitlines()]
+    equal([(r['key'], r['value']) for r in rows], [('k1', 'v1'), ('k2', None), (None, 'plain')], 'key and value')
+    equal(rows[0]['headers'], [{'key': 'a', 'value': '1'}, {'key': 'b', 'value': ''}], 'headers')
+    out = box.run('tail', 't', '-e', '-b', b.address, '-f', '%t/%p/%o %k=%s %K %S %h%%\\n').stdout.splitlines()
+    equal(out[0], 't/0/0 k1=v1 2 2 a=1,b=%', 'format')
+    equal(out[1], 't/0/1 k2= 2 -1 a=1,b=%', 'format of a null')
+
+
+def test_receipts(box):
+    b = box.broker()
+    for acks in ('0', '1', 'all'):
+        out = box.run('produce', f't{acks}', '-b', b.address, '-v', '--acks', acks, '--sync', input='a\nb\n').stdout
+        equal(len(out.splitlines()), 2, 'receipts')
+        if acks != '0':
+            equal([x.split()[0] for x in out.splitlines()], ['0@0', '0@1'], 'where')
+
+
+def test_from(box):
+    b = box.broker()
+    box.run('produce', 't', '-b', b.address, input=''.join(f'{i}\n' for i in range(10)))
+
+    def tail(*words):
+        return box.run('tail', 't', '-e', '-b', b.address, *words).stdout.split()
+    equal(tail('--from', '7'), ['7', '8', '9'], 'offset')
+    equal(tail('--from', '-2'), ['8', '9'], 'last two')
+    equal(tail('--from', 'end'), [], 'end')
+    equal(tail('-n', '3'), ['0', '1', '2'], 'count')
+    equal(tail('--from', '1h'), [str(i) for i in range(10)], 'an hour ago')
+    equal(tail('--from', '2099-01-01'), [], 'a day to come')
+    equal(tail('--filter', '4'), ['4'], 'filter')
+
+
+def test_closed_pipe_is_quiet(box):
+    b = box.broker('--durability', 'os')
+    box.run('produce', 't', '-b', b.address, input='z' * 100 + '\n', code=0)
+    box.run('produce', 't', '-b', b.address, input=('z' * 100 + '\n') * 20000)
+    tail = subprocess.Popen([WEIR, 'tail', 't', '-e', '-b', b.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    tail.stdout.readline()
+    tail.stdout.close()
+    equal(tail.stderr.read(), b'', 'stderr')
+    tail.stderr.close()
+    equal(tail.wait(LIMIT), 0, 'exit code')
+
+
+def test_follows(box):
+    b = box.broker()
+    box.run('topics', 'create', 't', '-b', b.address)
+    tail = subprocess.Popen([WEIR, 'tail', 't', '--from', 'beginning', '-n', '2', '-b', b.address],
+                            stdout=subprocess.PIPE, text=True)
+    box.run('produce', 't', '-b', b.address, input='first\n')
+    equal(tail.stdout.readline(), 'first\n', 'the first')
+    box.run('produce', 't', '-b', b.address, input='second\n')
+    equal(tail.stdout.readline(), 'second\n', 'the second')
+    tail.stdout.close()
+    equal(tail.wait(LIMIT), 0, 'exit code')
+
+
+def test_kcat_reads_and_writes(box):
+    if shutil.which('kcat') is None:
+        return
+    b = box.broker()
+    box.run('produce', 't', '-b', b.address, '-k', 'key', '-z', 'zstd', input='from weir\n')
+    out = subprocess.run(['kcat', '-C', '-q', '-e', '-b', b.address, '-t', 't', '-f', '%k %s\n'], stdout=subprocess.PIPE,
+                         text=True, timeout=LIMIT, check=True)
+    equal(out.stdout, 'key from weir\n', 'kcat reads')
+    subprocess.run(['kcat', '-P', '-b', b.address, '-t', 't'], input='from kcat\n', text=True, timeout=LIMIT, check=True)
+    contains(box.run('tail', 't', '-e', '-b', b.address).stdout, 'from kcat\n')
+
+
+def test_no_topic(box):
+    b = box.broker('--set', 'auto.create.topics.enable=false')
+    contains(box.run('tail', 'nope', '-e', '-b', b.address, code=1).stderr, 'nope')
+    assert os.path.isdir(box.data)
+
+
+main()

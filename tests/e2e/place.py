@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Who owns the broker: started for a command, attached to, kept, left, killed."""
+import os
+import signal
+import socket
+import subprocess
+
+from e2e import LIMIT, WEIR, contains, equal, main
+
+
+def ended(pid):
+    """True once the process (nobody's child of ours) is gone; waits for it without polling."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    import select
+    gone = bool(select.select([fd], [], [], LIMIT)[0])
+    os.close(fd)
+    return gone
+
+
+def control(data, line):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(LIMIT)
+        s.connect(os.path.join(data, '.control'))
+        s.sendall(line.encode() + b'\n')
+        return s.makefile().readline().strip()
+
+
+def status(data):
+    return dict(word.split('=', 1) for word in control(data, 'status').split()[1:])
+
+
+def waiting_tail(box):
+    """A command that holds on to the broker it started."""
+    box.run('topics', 'create', 't', '--data', box.data)
+    box.run('produce', 't', '--data', box.data, input='ready\n')
+    tail = subprocess.Popen([WEIR, 'tail', 't', '--from', 'beginning', '--data', box.data], stdout=subprocess.PIPE,
+                            text=True, env=box.env)
+    equal(tail.stdout.readline(), 'ready\n', 'tail')
+    return tail
+
+
+def test_ends_with_its_command(box):
+    box.run('topics', '--data', box.data)
+    equal(os.path.exists(os.path.join(box.data, '.control')), False, 'socket')
+    contains(box.run('stop', '--data', box.data, code=1).stderr, 'no broker is running')
+
+
+def test_second_command_attaches(box):
+    tail = waiting_tail(box)
+    pid = status(box.data)['pid']
+    box.run('produce', 't', '--data', box.data, input='second\n')
+    equal(tail.stdout.readline(), 'second\n', 'through the same broker')
+    equal(status(box.data)['pid'], pid, 'the same broker')
+    tail.send_signal(signal.SIGINT)
+    equal(tail.wait(LIMIT), 0, 'exit code')
+    tail.stdout.close()
+    equal(ended(int(pid)), True, 'the broker ends with the last command')
+
+
+def test_killed_command_leaves_nothing(box):
+    tail = waiting_tail(box)
+    pid = int(status(box.data)['pid'])
+    tail.kill()
+    tail.wait(LIMIT)
+    tail.stdout.close()
+    equal(ended(pid), True, 'the broker ends by itself')
+
+
+def test_clients_keep_a_broker(box):
+    tail = waiting_tail(box)
+    s = status(box.data)
+    host, port = s['address'].rsplit(':', 1)
+    client = socket.create_connection((host, int(port)))
+    tail.send_signal(signal.SIGTERM)
+    equal(tail.wait(LIMIT), 0, 'exit code')
+    tail.stdout.close()
+    equal(status(box.data)['clients'], '1', 'still there for the client')
+    client.close()
+    equal(ended(int(s['pid'])), True, 'and gone with it')
+
+
+def test_serve_is_nobodys(box):
+    b = box.broker()
+    box.run('hello', '--data', box.data)
+    equal(b.process.poll(), None, 'still there after a command')
+    box.run('stop', '--data', box.data)
+    equal(b.process.wait(LIMIT), 0, 'stopped cleanly')
+
+
+def test_stay(box):
+    tail = waiting_tail(box)
+    pid = int(status(box.data)['pid'])
+    equal(control(box.data, 'stay'), 'ok', 'stay')
+    tail.kill()
+    tail.wait(LIMIT)
+    tail.stdout.close()
+    equal(status(box.data)['consoles'], '0', 'no console')
+    box.run('stop', '--data', box.data)
+    equal(ended(pid), True, 'stopped when told')
+
+
+def test_port_taken(box):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(('127.0.0.1', 9092))
+            s.listen()
+        except OSError:
+            pass                                        # somebody has it already: just as good
+        contains(box.run('hello', '--data', box.data).stdout, '9092 is taken')
+
+
+def test_serve_refusals(box):
+    b = box.broker()
+    contains(box.run('serve', '--data', box.data, '--listen', '127.0.0.1:0', code=3).stderr, f'pid {b.pid}')
+    contains(box.run('serve', '--data', box.dir + '/d', '--listen', b.address, code=4).stderr, 'in use')
+    os.mkdir(box.dir + '/foreign')
+    with open(box.dir + '/foreign/letter', 'w', encoding='utf-8'):
+        pass
+    for words in (('serve', '--listen', '127.0.0.1:0'), ('topics',)):
+        done = box.run(*words, '--data', box.dir + '/foreign', code=5 if words[0] == 'serve' else 1)
+        contains(done.stderr, 'not a data directory of weir')
+    equal(os.listdir(box.dir + '/foreign'), ['letter'], 'nothing was touched')
+
+
+def test_deep_directory(box):
+    deep = os.path.join(box.dir, *['d' * 60] * 4)
+    os.makedirs(deep)
+    box.run('hello', '--data', deep + '/data')
+
+
+def test_ephemeral(box):
+    box.env['TMPDIR'] = box.dir + '/tmp'
+    os.mkdir(box.env['TMPDIR'])
+    box.run('hello', '--ephemeral')
+    equal(os.listdir(box.env['TMPDIR']), [], 'removed')
+
+
+def test_hostile_lines(box):
+    b = box.broker()
+    contains(control(box.data, 'nonsense \x1b[2J'), 'error')
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(os.path.join(box.data, '.control'))
+        s.settimeout(LIMIT)
+        try:
+            s.sendall(b'x' * 100000)
+            got = s.recv(10)
+        except (BrokenPipeError, ConnectionResetError):
+            got = b''
+        equal(got, b'', 'a line without end is closed')
+    equal(b.process.poll(), None, 'alive')
+
+
+main()
