@@ -54,6 +54,8 @@ static void snapshot_synced(struct store *st, struct sync_job *job, enum err res
     snapshot_path(c->number, true, from);
     snapshot_path(c->number, false, to);
     if (result == OK)
+        result = st->failed;
+    if (result == OK)
         result = st->env->rename(st->env, from, to);
     if (result != OK) {
         checkpoint_end(st, result);
@@ -75,6 +77,9 @@ static void segments_synced(struct store *st, struct sync_job *job, enum err res
             segment_index_save(job->list.handles[i]->owner);
     sync_job_free(st, job);
     c->job = NULL;
+    /* Once a sync has failed, a later one of the same file that succeeds says nothing. */
+    if (result == OK)
+        result = st->failed;
     if (result == OK) {
         snapshot_path(c->number, true, path);
         result = st->env->open(st->env, path, ENV_WRITE | ENV_CREATE, &c->file);

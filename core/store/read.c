@@ -179,6 +179,8 @@ static enum err read_segment(struct segment *s, int64_t *next, int64_t end, size
         if (whole == 0)
             return ERR_CORRUPT;
     }
+    if (whole == 0 && min_one)
+        return ERR_CORRUPT; /* not a batch: better said than read for ever */
     if (whole > max && !min_one)
         whole = 0;
     if (whole == 0)
