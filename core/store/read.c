@@ -248,9 +248,10 @@ uint64_t store_log_bytes_between(struct store_log *log, int64_t offset, int64_t 
 }
 
 /* ---- by time ---- */
-static enum err batch_find_time(const struct batch *b, int64_t ts, int64_t *offset, int64_t *found) {
+/* The first record at or after `from` with timestamp >= ts in this batch; ERR_NOT_FOUND. */
+static enum err batch_find_time(const struct batch *b, int64_t from, int64_t ts, int64_t *offset, int64_t *found) {
     if (b->attributes & BATCH_ATTR_APPEND_TIME) {
-        *offset = b->base_offset;
+        *offset = b->base_offset < from ? from : b->base_offset;
         *found = b->max_timestamp;
         return OK;
     }
@@ -262,7 +263,7 @@ static enum err batch_find_time(const struct batch *b, int64_t ts, int64_t *offs
     struct record_iter it = {.batch = &decoded, .rest = batch_codec(b) != CODEC_NONE ? buf_slice(&plain) : b->records};
     struct record r;
     while (e == OK && (e = record_next(&it, &r)) == OK) {
-        if (r.timestamp >= ts) {
+        if (r.timestamp >= ts && r.offset >= from) {
             *offset = r.offset;
             *found = r.timestamp;
             buf_fini(&plain);
@@ -273,7 +274,7 @@ static enum err batch_find_time(const struct batch *b, int64_t ts, int64_t *offs
     return e == ERR_NOT_FOUND ? ERR_NOT_FOUND : ERR_CORRUPT;
 }
 
-/* The first record at or after `from` with timestamp >= ts in this segment; ERR_NOT_FOUND. */
+/* The first record at or after the log start with timestamp >= ts in this segment; ERR_NOT_FOUND. */
 static enum err segment_find_time(struct segment *s, int64_t ts, int64_t *offset, int64_t *found) {
     enum err e = segment_index_load(s);
     if (e != OK)
@@ -305,8 +306,8 @@ static enum err segment_find_time(struct segment *s, int64_t ts, int64_t *offset
             if (batch_parse(rest, &b) != OK)
                 break;
             if (b.max_timestamp >= ts && batch_last_offset(&b) >= log->start) {
-                e = batch_find_time(&b, ts, offset, found);
-                if (e == OK && *offset >= log->start) {
+                e = batch_find_time(&b, log->start, ts, offset, found);
+                if (e == OK) {
                     buf_fini(&chunk);
                     return OK;
                 }

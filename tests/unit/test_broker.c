@@ -1,0 +1,896 @@
+/* The broker spoken to as a client does, on a simulated disk and clock: each
+ * handler's good path, and the answers that clients trip over. */
+#include "core/broker/internal.h"
+#include "tests/sim/broker_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct bworld w;
+    struct client c;
+};
+
+static int setup(void **state) {
+    struct fixture *f = mem_zalloc(sizeof *f);
+    bworld_init(&f->w, 1);
+    assert_int_equal(bworld_open(&f->w), OK);
+    client_init(&f->c, &f->w);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    client_fini(&f->c);
+    bworld_fini(&f->w);
+    free(f);
+    return 0;
+}
+
+static int64_t now_ms(struct fixture *f) {
+    return f->w.sim->env.wall_ms(&f->w.sim->env);
+}
+
+/* ---- tables ---- */
+
+static void test_tables_agree(void **state) {
+    (void)state;
+    bool handled[128] = {false};
+#define HANDLER(key, name) handled[key] = true;
+#include "core/broker/handlers.def"
+#undef HANDLER
+    for (size_t i = 0; i < apis_n; i++) {
+        assert_int_equal(handled[apis[i].key], apis[i].served_max >= apis[i].served_min);
+        assert_int_equal(api_advertised(&apis[i]), handled[apis[i].key]);
+        if (apis[i].key != API_PRODUCE)
+            assert_int_equal(apis[i].advertised_min, apis[i].served_min);
+        assert_int_equal(apis[i].advertised_max, apis[i].served_max);
+    }
+    for (int scope = SCOPE_TOPIC; scope <= SCOPE_BROKER; scope++) {
+        size_t n;
+        const struct config_row *rows = config_rows((enum config_scope)scope, &n);
+        struct error e;
+        for (size_t k = 0; k < n; k++) {
+            assert_true(k == 0 || strcmp(rows[k - 1].name, rows[k].name) < 0);
+            assert_true(rows[k].def == NULL || config_check(&rows[k], slice_cstr(rows[k].def), &e) == OK);
+            if (rows[k].broker == NULL)
+                continue;
+            const struct config_row *other = config_row_find(SCOPE_BROKER, slice_cstr(rows[k].broker));
+            assert_non_null(other);
+            assert_int_equal(other->type, rows[k].type);
+            assert_string_equal(other->rule == NULL ? "" : other->def == NULL ? rows[k].rule : other->rule, rows[k].rule);
+        }
+        assert_true(scope != SCOPE_TOPIC || n == 33);
+    }
+}
+
+/* Every API in every version: the emptiest request that there is gets an answer. */
+static void test_every_version_answers(void **state) {
+    struct fixture *f = *state;
+    for (size_t i = 0; i < apis_n; i++)
+        for (int16_t v = apis[i].served_min; v <= apis[i].served_max; v++) {
+            void *body = mem_zalloc(apis[i].request->body->size);
+            proto_init(apis[i].request->body, body);
+            if (apis[i].key == API_PRODUCE)
+                ((struct produce_req *)body)->acks = 1;
+            client_ask(&f->w, &f->c, apis[i].key, v, body);
+            assert_false(f->c.hung_up);
+            free(body);
+        }
+}
+
+/* ---- framing ---- */
+
+static void test_unknown_versions(void **state) {
+    struct fixture *f = *state;
+    uint8_t frame[] = {0, 18, 0, 99, 0, 0, 0, 7, 0xff, 0xff};
+    assert_int_equal(broker_conn_frame(f->c.conn, frame, sizeof frame), OK);
+    struct api_versions_resp *r = client_answer(&f->c, API_API_VERSIONS, 0, 7);
+    assert_int_equal(r->error_code, KAFKA_UNSUPPORTED_VERSION);
+    assert_int_equal(r->api_keys.n, 1);
+    assert_int_equal(r->api_keys.v[0].api_key, API_API_VERSIONS);
+    frame[1] = 3; /* Metadata v99 */
+    assert_int_equal(broker_conn_frame(f->c.conn, frame, sizeof frame), ERR_UNSUPPORTED);
+    frame[1] = 4; /* gone since 4.0 */
+    assert_int_equal(broker_conn_frame(f->c.conn, frame, sizeof frame), ERR_UNSUPPORTED);
+    frame[1] = 0, frame[3] = 2; /* Produce v2: advertised, not served */
+    assert_int_equal(broker_conn_frame(f->c.conn, frame, sizeof frame), ERR_UNSUPPORTED);
+    assert_int_equal(broker_conn_frame(f->c.conn, frame, 5), ERR_CORRUPT);
+}
+
+static void test_api_versions(void **state) {
+    struct fixture *f = *state;
+    struct api_versions_req req = {SLICE("kcat"), SLICE("1.7.1")};
+    struct api_versions_resp *r = ASK(&f->w, &f->c, API_VERSIONS, 3, &req, api_versions_resp);
+    assert_int_equal(r->error_code, 0);
+    assert_int_equal(r->api_keys.v[0].api_key, API_PRODUCE);
+    assert_int_equal(r->api_keys.v[0].min_version, 0);
+    assert_int_equal(r->supported_features.n, 1);
+    assert_int_equal(r->finalized_features.n, 1);
+    req.client_software_name = SLICE("a b");
+    r = ASK(&f->w, &f->c, API_VERSIONS, 3, &req, api_versions_resp);
+    assert_int_equal(r->error_code, KAFKA_INVALID_REQUEST);
+    assert_int_equal(r->api_keys.n, 0);
+}
+
+/* Any bytes: an answer or a closed connection, nothing else. */
+static void test_damaged_frames(void **state) {
+    struct fixture *f = *state;
+    struct random r = {4711};
+    for (size_t i = 0; i < apis_n; i++) {
+        if (apis[i].served_max < apis[i].served_min)
+            continue;
+        for (int round = 0; round < 60; round++) {
+            struct client c;
+            client_init(&c, &f->w);
+            size_t n_versions = (size_t)(apis[i].served_max - apis[i].served_min + 1);
+            int16_t v = (int16_t)(apis[i].served_min + (int16_t)random_below(&r, n_versions));
+            uint8_t body[96], *frame;
+            size_t n = random_below(&r, sizeof body);
+            struct buf b = {0};
+            struct proto_request_header h = {apis[i].key, v, 1, SLICE("x")};
+            proto_encode_request_header(&h, &b);
+            for (size_t k = 0; k < n; k++)
+                body[k] = random_below(&r, 3) == 0 ? (uint8_t)random_next(&r) : (uint8_t)random_below(&r, 4);
+            buf_put(&b, body, n);
+            frame = mem_alloc(b.n);
+            memcpy(frame, b.p, b.n);
+            (void)!broker_conn_frame(c.conn, frame, b.n);
+            free(frame);
+            bworld_settle(&f->w);
+            buf_fini(&b);
+            client_fini(&c);
+        }
+    }
+}
+
+/* ---- order, waiting, the disk ---- */
+
+static int32_t send_produce(struct fixture *f, struct client *c, const char *topic, struct slice batch, int16_t acks) {
+    struct produce_req_partition p = {0, batch};
+    struct produce_req_topic t = {.name = slice_cstr(topic), .partition_data = {1, &p}};
+    struct produce_req req;
+    (void)f;
+    proto_init(PROTO_STRUCT(produce_req), &req);
+    req.acks = acks;
+    req.topic_data.n = 1;
+    req.topic_data.v = &t;
+    assert_int_equal(client_send(c, API_PRODUCE, 9, &req), OK);
+    return c->next_id - 1;
+}
+
+static void test_answers_in_order_and_one_sync(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    struct api_versions_req api_versions = {SLICE("a"), SLICE("b")};
+    struct store_stats before, after;
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    make_batch(&b, 1, now_ms(f));
+    store_get_stats(f->w.st, &before);
+    int32_t first = send_produce(f, &f->c, "t", buf_slice(&b), -1);
+    int32_t second = send_produce(f, &f->c, "t", buf_slice(&b), 1);
+    assert_int_equal(client_send(&f->c, API_API_VERSIONS, 3, &api_versions), OK);
+    assert_int_equal(f->c.n_answers, 0); /* the last is known, but not its turn */
+    assert_int_equal(broker_conn_unfinished(f->c.conn), 3);
+    broker_tick_end(f->w.broker);
+    assert_int_equal(f->c.n_answers, 0); /* written, not durable */
+    bworld_settle(&f->w);
+    store_get_stats(f->w.st, &after);
+    assert_int_equal(after.syncs - before.syncs, 1);
+    assert_int_equal(f->c.n_answers, 3);
+    struct produce_resp *r = client_answer(&f->c, API_PRODUCE, 9, first);
+    assert_int_equal(r->responses.v[0].partition_responses.v[0].base_offset, 0);
+    r = client_answer(&f->c, API_PRODUCE, 9, second);
+    assert_int_equal(r->responses.v[0].partition_responses.v[0].base_offset, 1);
+    assert_non_null(client_answer(&f->c, API_API_VERSIONS, 3, second + 1));
+    buf_fini(&b);
+}
+
+static void test_connection_closed_while_waiting(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    struct client gone;
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    make_batch(&b, 1, now_ms(f));
+    client_init(&gone, &f->w);
+    send_produce(f, &gone, "t", buf_slice(&b), -1);
+    client_fini(&gone);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->base_offset, 1);
+    buf_fini(&b);
+}
+
+static void test_failed_sync(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    make_batch(&b, 1, now_ms(f));
+    env_sim_fail(f->w.sim, ENV_SIM_SYNC, 1, UINT64_MAX, ERR_IO);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, KAFKA_KAFKA_STORAGE_ERROR);
+    env_sim_heal(f->w.sim);
+    struct produce_resp_partition *p = client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+    assert_int_equal(p->error_code, KAFKA_KAFKA_STORAGE_ERROR);
+    assert_int_equal(p->base_offset, -1);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "u", 1, NULL, NULL), KAFKA_KAFKA_STORAGE_ERROR);
+    buf_fini(&b);
+}
+
+static void test_acks_0(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    make_batch(&b, 1, now_ms(f));
+    send_produce(f, &f->c, "t", buf_slice(&b), 0);
+    bworld_settle(&f->w);
+    assert_int_equal(f->c.n_answers, 0);
+    assert_false(f->c.hung_up);
+    assert_int_equal(broker_conn_unfinished(f->c.conn), 0);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->base_offset, 1);
+    send_produce(f, &f->c, "nosuch", buf_slice(&b), 0);
+    bworld_settle(&f->w);
+    assert_true(f->c.hung_up);
+    buf_fini(&b);
+}
+
+/* ---- Produce ---- */
+
+/* One changed thing in a good batch, and what is answered. */
+struct spoilt {
+    const char *what;
+    size_t at, size;              /* the field */
+    int64_t value;
+    bool seal;
+    int16_t error;
+    int64_t log_start;            /* in the answer */
+};
+static const struct spoilt spoilt[] = {
+    {"CRC", 17, 4, 1, false, KAFKA_CORRUPT_MESSAGE, -1},
+    {"magic 1", 16, 1, 1, false, KAFKA_INVALID_RECORD, -1},
+    {"magic 3", 16, 1, 3, false, KAFKA_CORRUPT_MESSAGE, -1},
+    {"base offset", 0, 8, 5, false, KAFKA_INVALID_RECORD, 0},
+    {"length too large", 8, 4, 1000, false, KAFKA_INVALID_RECORD, -1},
+    {"length too small", 8, 4, 50, false, KAFKA_CORRUPT_MESSAGE, -1},
+    {"length 3", 8, 4, 3, false, KAFKA_CORRUPT_MESSAGE, -1},
+    {"length negative", 8, 4, -1, false, KAFKA_CORRUPT_MESSAGE, -1},
+    {"leader epoch", 12, 4, 7, true, KAFKA_NONE, 0},
+    {"count 3 of 2", 57, 4, 3, true, KAFKA_INVALID_RECORD, 0},
+    {"count 0", 57, 4, 0, true, KAFKA_INVALID_RECORD, 0},
+    {"count -1", 57, 4, -1, true, KAFKA_INVALID_RECORD, 0},
+    {"last offset delta 4", 23, 4, 4, true, KAFKA_INVALID_RECORD, 0},
+    {"control", 21, 2, BATCH_ATTR_CONTROL, true, KAFKA_INVALID_RECORD, 0},
+    {"transactional", 21, 2, BATCH_ATTR_TXN, true, KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, -1},
+    {"codec 5", 21, 2, 5, true, KAFKA_UNKNOWN_SERVER_ERROR, 0},
+    {"not gzip", 21, 2, CODEC_GZIP, true, KAFKA_UNKNOWN_SERVER_ERROR, 0},
+    {"not zstd", 21, 2, CODEC_ZSTD, true, KAFKA_UNKNOWN_SERVER_ERROR, 0},
+    {"unknown attribute", 21, 2, 0x80, true, KAFKA_NONE, 0},
+    {"append time claimed", 21, 2, BATCH_ATTR_APPEND_TIME, true, KAFKA_NONE, 0},
+    {"max timestamp wrong", 35, 8, 1, true, KAFKA_NONE, 0},
+    {"base timestamp 1970", 27, 8, 1, true, KAFKA_NONE, 0},
+    {"producer without sequence", 43, 8, 9, true, KAFKA_INVALID_RECORD, 0},
+};
+
+static void test_produce_refusals(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
+        const struct spoilt *s = &spoilt[i];
+        make_batch(&b, 2, now_ms(f));
+        for (size_t k = 0; k < s->size; k++)
+            b.p[s->at + k] = (uint8_t)((uint64_t)s->value >> (8 * (s->size - 1 - k)));
+        if (s->seal)
+            batch_seal(b.p, b.n);
+        struct produce_resp_partition *p = client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+        if (p->error_code != s->error || p->log_start_offset != s->log_start)
+            fail_msg("%s: error %d, log start %lld", s->what, p->error_code, (long long)p->log_start_offset);
+        assert_int_equal(p->base_offset >= 0, s->error == KAFKA_NONE);
+    }
+    make_batch(&b, 1, now_ms(f));
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, slice_of(b.p, 0))->error_code, KAFKA_INVALID_RECORD);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, slice_of(b.p, 20))->error_code, KAFKA_INVALID_RECORD);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, SLICE_NULL)->error_code, KAFKA_INVALID_RECORD);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 9, buf_slice(&b))->error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", -1, buf_slice(&b))->error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    buf_put_u8(&b, 0);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, KAFKA_NONE);
+    size_t one = b.n - 1;
+    b.n = one;
+    uint8_t *copy = mem_alloc(one);
+    memcpy(copy, b.p, one);
+    buf_put(&b, copy, one);
+    free(copy);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, KAFKA_INVALID_RECORD);
+    buf_fini(&b);
+}
+
+static void test_produce_timestamps(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    make_batch(&b, 3, now_ms(f) + 2 * 3600 * 1000);
+    struct produce_resp_partition *p = client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+    assert_int_equal(p->error_code, KAFKA_INVALID_TIMESTAMP);
+    assert_int_equal(p->record_errors.n, 3);
+    assert_int_equal(p->record_errors.v[2].batch_index, 2);
+    assert_true(slice_is(p->error_message, "One or more records have been rejected due to invalid timestamp"));
+
+    assert_int_equal(client_create_topic(&f->w, &f->c, "a", 1, "message.timestamp.type", "LogAppendTime"), 0);
+    p = client_produce(&f->w, &f->c, "a", 0, buf_slice(&b));
+    assert_int_equal(p->error_code, KAFKA_NONE);
+    assert_true(p->log_append_time_ms <= now_ms(f) && p->log_append_time_ms > 0);
+    buf_fini(&b);
+}
+
+static void test_produce_topic_limits(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    char limit[16];
+    make_batch(&b, 2, now_ms(f));
+    snprintf(limit, sizeof limit, "%zu", b.n);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "exact", 1, "max.message.bytes", limit), 0);
+    assert_int_equal(client_produce(&f->w, &f->c, "exact", 0, buf_slice(&b))->error_code, KAFKA_NONE);
+    snprintf(limit, sizeof limit, "%zu", b.n - 1);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "small", 1, "max.message.bytes", limit), 0);
+    assert_int_equal(client_produce(&f->w, &f->c, "small", 0, buf_slice(&b))->error_code, KAFKA_MESSAGE_TOO_LARGE);
+
+    struct batch_builder builder = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "compact", 1, "cleanup.policy", "compact"), 0);
+    batch_start(&builder, 0, now_ms(f));
+    batch_add(&builder, 0, now_ms(f), SLICE("k"), SLICE("v"), NULL, 0);
+    batch_add(&builder, 1, now_ms(f), SLICE_NULL, SLICE("v"), NULL, 0);
+    for (int codec = CODEC_NONE; codec < CODEC_N; codec += CODEC_ZSTD) {
+        buf_clear(&b);
+        assert_int_equal(batch_finish(&builder, (enum batch_codec)codec, &b), OK);
+        struct produce_resp_partition *p = client_produce(&f->w, &f->c, "compact", 0, buf_slice(&b));
+        assert_int_equal(p->error_code, KAFKA_INVALID_RECORD);
+        assert_int_equal(p->record_errors.n, 1);
+        assert_int_equal(p->record_errors.v[0].batch_index, 1);
+    }
+    batch_builder_fini(&builder);
+    assert_int_equal(client_produce(&f->w, &f->c, "__consumer_offsets", 0, buf_slice(&b))->error_code,
+                     KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    buf_fini(&b);
+}
+
+static struct fetch_resp_partition *fetch_all(struct fixture *f, const char *topic, int64_t offset) {
+    struct fetch_req_partition p;
+    struct fetch_req_topic t = {.topic = slice_cstr(topic), .partitions = {1, &p}};
+    struct fetch_req req;
+    proto_init(PROTO_STRUCT(fetch_req_partition), &p);
+    proto_init(PROTO_STRUCT(fetch_req), &req);
+    p.fetch_offset = offset;
+    p.partition_max_bytes = 1 << 20;
+    req.topics.n = 1;
+    req.topics.v = &t;
+    return ASK(&f->w, &f->c, FETCH, 12, &req, fetch_resp)->responses.v[0].partitions.v;
+}
+
+static void test_produce_other_codec(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0}, plain = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "z", 1, "compression.type", "zstd"), 0);
+    make_batch(&b, 50, now_ms(f));
+    assert_int_equal(client_produce(&f->w, &f->c, "z", 0, buf_slice(&b))->base_offset, 0);
+    assert_int_equal(client_produce(&f->w, &f->c, "z", 0, buf_slice(&b))->base_offset, 50);
+    struct fetch_resp_partition *p = fetch_all(f, "z", 0);
+    struct batch t;
+    assert_int_equal(batch_parse(p->records, &t), OK);
+    assert_int_equal(batch_codec(&t), CODEC_ZSTD);
+    assert_true(batch_crc_ok(&t) && t.bytes.n < b.n);
+    assert_int_equal(codec_decompress(CODEC_ZSTD, t.records, 1 << 20, &plain), OK);
+    assert_int_equal(plain.n, b.n - BATCH_HEADER_BYTES);
+    assert_memory_equal(plain.p, b.p + BATCH_HEADER_BYTES, plain.n);
+    buf_fini(&b);
+    buf_fini(&plain);
+}
+
+static void test_idempotence(void **state) {
+    struct fixture *f = *state;
+    struct init_producer_id_req init;
+    proto_init(PROTO_STRUCT(init_producer_id_req), &init);
+    int64_t id = ASK(&f->w, &f->c, INIT_PRODUCER_ID, 4, &init, init_producer_id_resp)->producer_id;
+    assert_int_equal(ASK(&f->w, &f->c, INIT_PRODUCER_ID, 4, &init, init_producer_id_resp)->producer_id, id + 1);
+    init.transactional_id = SLICE("t");
+    assert_int_equal(ASK(&f->w, &f->c, INIT_PRODUCER_ID, 4, &init, init_producer_id_resp)->error_code,
+                     KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    init.transactional_id = SLICE("");
+    assert_int_equal(ASK(&f->w, &f->c, INIT_PRODUCER_ID, 4, &init, init_producer_id_resp)->error_code, KAFKA_INVALID_REQUEST);
+
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    struct buf b = {0};
+    static const struct { int16_t epoch; int32_t sequence; int16_t error; int64_t offset; } steps[] = {
+        {0, 0, KAFKA_NONE, 0}, {0, 0, KAFKA_NONE, 0}, {0, 5, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, -1},
+        {0, 1, KAFKA_NONE, 1}, {1, 3, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, -1}, {1, 0, KAFKA_NONE, 2},
+        {0, 2, KAFKA_INVALID_PRODUCER_EPOCH, -1}, {-1, 2, KAFKA_INVALID_PRODUCER_EPOCH, -1},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        make_batch(&b, 1, now_ms(f));
+        be64_set(b.p + 43, (uint64_t)id);
+        be16_set(b.p + 51, (uint16_t)steps[i].epoch);
+        be32_set(b.p + 53, (uint32_t)steps[i].sequence);
+        batch_seal(b.p, b.n);
+        struct produce_resp_partition *p = client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+        if (p->error_code != steps[i].error || p->base_offset != steps[i].offset)
+            fail_msg("step %zu: error %d, offset %lld", i, p->error_code, (long long)p->base_offset);
+        if (i == 1)
+            assert_true(p->log_append_time_ms > 0); /* the time of the first one */
+    }
+    buf_fini(&b);
+}
+
+/* ---- Fetch ---- */
+
+struct fetching {
+    struct fetch_req req;
+    struct fetch_req_topic topic;
+    struct fetch_req_partition partitions[8];
+};
+
+static void fetching_init(struct fetching *x, const char *topic, int32_t n) {
+    proto_init(PROTO_STRUCT(fetch_req), &x->req);
+    proto_init(PROTO_STRUCT(fetch_req_topic), &x->topic);
+    for (int32_t i = 0; i < n; i++) {
+        proto_init(PROTO_STRUCT(fetch_req_partition), &x->partitions[i]);
+        x->partitions[i].partition = i;
+        x->partitions[i].partition_max_bytes = 1 << 20;
+    }
+    x->topic.topic = slice_cstr(topic);
+    x->topic.partitions.n = n;
+    x->topic.partitions.v = x->partitions;
+    x->req.topics.n = 1;
+    x->req.topics.v = &x->topic;
+    x->req.max_wait_ms = 1000;
+    x->req.min_bytes = 1;
+}
+
+static void test_fetch_waits_and_wakes(void **state) {
+    struct fixture *f = *state;
+    struct fetching x;
+    struct client producer;
+    struct buf b = {0};
+    client_init(&producer, &f->w);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 2, NULL, NULL), 0);
+    fetching_init(&x, "t", 2);
+    int32_t id = f->c.next_id;
+    assert_int_equal(client_send(&f->c, API_FETCH, 12, &x.req), OK);
+    bworld_settle(&f->w);
+    assert_int_equal(f->c.n_answers, 0);
+    make_batch(&b, 3, now_ms(f));
+    send_produce(f, &producer, "t", buf_slice(&b), -1);
+    bworld_settle(&f->w);
+    assert_int_equal(producer.n_answers, 1);
+    assert_int_equal(f->c.n_answers, 1); /* in the tick in which the high watermark moved */
+    struct fetch_resp *r = client_answer(&f->c, API_FETCH, 12, id);
+    assert_int_equal(r->responses.v[0].partitions.n, 2);
+    assert_int_equal(r->responses.v[0].partitions.v[0].high_watermark, 3);
+    assert_int_equal(r->responses.v[0].partitions.v[0].records.n, b.n);
+    assert_int_equal(r->responses.v[0].partitions.v[1].records.n, 0);
+    assert_non_null(r->responses.v[0].partitions.v[1].records.p); /* empty, never null */
+
+    x.partitions[0].fetch_offset = 3;
+    id = f->c.next_id;
+    assert_int_equal(client_send(&f->c, API_FETCH, 12, &x.req), OK);
+    bworld_advance(&f->w, 999 * 1000);
+    assert_int_equal(f->c.n_answers, 0);
+    bworld_advance(&f->w, 1000);
+    r = client_answer(&f->c, API_FETCH, 12, id);
+    assert_int_equal(r->responses.v[0].partitions.v[0].records.n, 0);
+
+    x.req.min_bytes = (int32_t)b.n + 1; /* one batch is not enough */
+    id = f->c.next_id;
+    assert_int_equal(client_send(&f->c, API_FETCH, 12, &x.req), OK);
+    send_produce(f, &producer, "t", buf_slice(&b), -1);
+    bworld_settle(&f->w);
+    assert_int_equal(f->c.n_answers, 0);
+    send_produce(f, &producer, "t", buf_slice(&b), -1);
+    bworld_settle(&f->w);
+    r = client_answer(&f->c, API_FETCH, 12, id);
+    assert_int_equal(r->responses.v[0].partitions.v[0].records.n, 2 * b.n);
+    client_fini(&producer);
+    buf_fini(&b);
+}
+
+static void delete_topic(struct fixture *f, struct client *c, const char *name) {
+    struct slice names[] = {slice_cstr(name)};
+    struct delete_topics_req req;
+    proto_init(PROTO_STRUCT(delete_topics_req), &req);
+    req.topic_names.n = 1;
+    req.topic_names.v = names;
+    req.timeout_ms = 1000;
+    assert_int_equal(ASK(&f->w, c, DELETE_TOPICS, 5, &req, delete_topics_resp)->responses.v[0].error_code, 0);
+}
+
+static void test_fetch_of_a_topic_that_goes(void **state) {
+    struct fixture *f = *state;
+    struct fetching x;
+    struct client other, gone;
+    client_init(&other, &f->w);
+    client_init(&gone, &f->w);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 2, NULL, NULL), 0);
+    fetching_init(&x, "t", 2);
+    int32_t id = f->c.next_id;
+    assert_int_equal(client_send(&f->c, API_FETCH, 12, &x.req), OK);
+    assert_int_equal(client_send(&gone, API_FETCH, 12, &x.req), OK);
+    client_fini(&gone); /* while it waits */
+    delete_topic(f, &other, "t");
+    struct fetch_resp *r = client_answer(&f->c, API_FETCH, 12, id);
+    assert_non_null(r);
+    assert_int_equal(r->responses.v[0].partitions.v[0].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    client_fini(&other);
+}
+
+static void test_fetch_limits_and_errors(void **state) {
+    struct fixture *f = *state;
+    struct fetching x;
+    struct buf b = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 2, NULL, NULL), 0);
+    make_batch(&b, 2, now_ms(f));
+    for (int i = 0; i < 3; i++)
+        client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+    client_produce(&f->w, &f->c, "t", 1, buf_slice(&b));
+    fetching_init(&x, "t", 2);
+    x.partitions[0].partition_max_bytes = x.partitions[1].partition_max_bytes = 1;
+    struct fetch_resp *r = ASK(&f->w, &f->c, FETCH, 12, &x.req, fetch_resp);
+    assert_int_equal(r->responses.v[0].partitions.v[0].records.n, b.n); /* the first gets a whole batch */
+    assert_int_equal(r->responses.v[0].partitions.v[1].records.n, 0);
+    assert_int_equal(r->responses.v[0].partitions.v[0].aborted_transactions.n, -1);
+
+    fetching_init(&x, "t", 2);
+    x.req.max_bytes = (int32_t)b.n * 2;
+    r = ASK(&f->w, &f->c, FETCH, 12, &x.req, fetch_resp);
+    assert_int_equal(r->responses.v[0].partitions.v[0].records.n, b.n * 2);
+    assert_int_equal(r->responses.v[0].partitions.v[1].records.n, 0);
+
+    static const struct { int64_t offset; int32_t max, epoch, fetched; int16_t error; } rows[] = {
+        {6, 1 << 20, -1, -1, KAFKA_NONE}, {7, 1 << 20, -1, -1, KAFKA_OFFSET_OUT_OF_RANGE},
+        {-1, 1 << 20, -1, -1, KAFKA_OFFSET_OUT_OF_RANGE}, {0, -1, -1, -1, KAFKA_UNKNOWN_SERVER_ERROR},
+        {0, 1 << 20, 5, -1, KAFKA_UNKNOWN_LEADER_EPOCH}, {0, 1 << 20, 0, 0, KAFKA_NONE},
+        {0, 1 << 20, -1, 9, KAFKA_OFFSET_OUT_OF_RANGE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fetching_init(&x, "t", 1);
+        x.req.max_wait_ms = 0;
+        x.partitions[0].fetch_offset = rows[i].offset;
+        x.partitions[0].partition_max_bytes = rows[i].max;
+        x.partitions[0].current_leader_epoch = rows[i].epoch;
+        x.partitions[0].last_fetched_epoch = rows[i].fetched;
+        r = ASK(&f->w, &f->c, FETCH, 12, &x.req, fetch_resp);
+        assert_int_equal(r->responses.v[0].partitions.v[0].error_code, rows[i].error);
+        assert_int_equal(r->responses.v[0].partitions.v[0].high_watermark, rows[i].error == 0 ? 6 : -1);
+    }
+    fetching_init(&x, "nosuch", 1);
+    r = ASK(&f->w, &f->c, FETCH, 13, &x.req, fetch_resp);
+    assert_int_equal(r->responses.v[0].partitions.v[0].error_code, KAFKA_UNKNOWN_TOPIC_ID);
+    assert_int_equal(r->responses.v[0].partitions.v[0].aborted_transactions.n, 0);
+    buf_fini(&b);
+}
+
+static void test_fetch_cold(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    make_batch(&b, 100, now_ms(f));
+    client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+    env_sim_evict(f->w.sim);
+    assert_int_equal(fetch_all(f, "t", 0)->records.n, b.n); /* wait 0, and still not empty */
+    buf_fini(&b);
+}
+
+static struct fetch_resp *session_fetch(struct fixture *f, struct fetching *x, int32_t id, int32_t epoch, bool topics) {
+    x->req.session_id = id;
+    x->req.session_epoch = epoch;
+    x->req.max_wait_ms = 0;
+    x->req.topics.n = topics;
+    return ASK(&f->w, &f->c, FETCH, 12, &x->req, fetch_resp);
+}
+
+static void test_fetch_sessions(void **state) {
+    struct fixture *f = *state;
+    struct fetching x;
+    struct buf b = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 3, NULL, NULL), 0);
+    make_batch(&b, 2, now_ms(f));
+    fetching_init(&x, "t", 3);
+    assert_int_equal(session_fetch(f, &x, 12345, 1, true)->error_code, KAFKA_FETCH_SESSION_ID_NOT_FOUND);
+    struct fetch_resp *r = session_fetch(f, &x, 0, 0, true);
+    int32_t id = r->session_id;
+    assert_true(id != 0);
+    assert_int_equal(r->responses.v[0].partitions.n, 3);
+    assert_int_equal(session_fetch(f, &x, id, 1, false)->responses.n, 0); /* nothing new, nothing sent */
+    client_produce(&f->w, &f->c, "t", 1, buf_slice(&b));
+    r = session_fetch(f, &x, id, 2, false);
+    assert_int_equal(r->responses.v[0].partitions.n, 1);
+    assert_int_equal(r->responses.v[0].partitions.v[0].partition_index, 1);
+    assert_int_equal(r->responses.v[0].partitions.v[0].records.n, b.n);
+    assert_int_equal(session_fetch(f, &x, id, 2, false)->error_code, KAFKA_INVALID_FETCH_SESSION_EPOCH);
+    x.partitions[0] = x.partitions[1];
+    x.partitions[0].fetch_offset = 2; /* moved on */
+    x.topic.partitions.n = 1;
+    assert_int_equal(session_fetch(f, &x, id, 3, true)->responses.n, 0);
+    delete_topic(f, &f->c, "t");
+    r = session_fetch(f, &x, id, 4, false);
+    assert_int_equal(r->responses.v[0].partitions.n, 3);
+    assert_int_equal(r->responses.v[0].partitions.v[0].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    int32_t all[] = {0, 1, 2};
+    struct fetch_req_forgotten_topic forget = {.topic = SLICE("t"), .partitions = {3, all}};
+    x.req.forgotten_topics_data.n = 1;
+    x.req.forgotten_topics_data.v = &forget;
+    assert_int_equal(session_fetch(f, &x, id, 5, false)->session_id, 0);
+    x.req.forgotten_topics_data.n = 0;
+    assert_int_equal(session_fetch(f, &x, id, 6, false)->error_code, KAFKA_FETCH_SESSION_ID_NOT_FOUND);
+    buf_fini(&b);
+}
+
+/* ---- topics, offsets, configs ---- */
+
+static struct metadata_resp *metadata_of(struct fixture *f, const char *name, bool create) {
+    struct metadata_req_topic t = {.name = slice_cstr(name)};
+    struct metadata_req req;
+    proto_init(PROTO_STRUCT(metadata_req), &req);
+    req.topics.n = 1;
+    req.topics.v = &t;
+    req.allow_auto_topic_creation = create;
+    return ASK(&f->w, &f->c, METADATA, 12, &req, metadata_resp);
+}
+
+static void test_metadata(void **state) {
+    struct fixture *f = *state;
+    struct metadata_resp *r = metadata_of(f, "t", false);
+    assert_int_equal(r->topics.v[0].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(r->controller_id, 1);
+    assert_true(slice_is(r->cluster_id, broker_cluster_id(f->w.broker)));
+    r = metadata_of(f, "t", true);
+    assert_int_equal(r->topics.v[0].error_code, 0);
+    assert_int_equal(r->topics.v[0].partitions.n, 1);
+    assert_false(uuid_is_zero(&r->topics.v[0].topic_id));
+    assert_int_equal(metadata_of(f, "a b", true)->topics.v[0].error_code, KAFKA_INVALID_TOPIC_EXCEPTION);
+    r = metadata_of(f, "\xff\xfe", true);
+    assert_true(slice_is(r->topics.v[0].name, "\xef\xbf\xbd\xef\xbf\xbd"));
+    struct metadata_req all;
+    proto_init(PROTO_STRUCT(metadata_req), &all);
+    all.topics.n = -1;
+    assert_int_equal(ASK(&f->w, &f->c, METADATA, 12, &all, metadata_resp)->topics.n, 1);
+    all.topics.n = 0;
+    assert_int_equal(ASK(&f->w, &f->c, METADATA, 12, &all, metadata_resp)->topics.n, 0);
+    assert_int_equal(ASK(&f->w, &f->c, METADATA, 0, &all, metadata_resp)->topics.n, 1);
+}
+
+static void test_create_topics(void **state) {
+    struct fixture *f = *state;
+    static const struct { const char *name; int32_t n; const char *config, *value; int16_t error; } rows[] = {
+        {"good.name", 2, NULL, NULL, 0}, {"good.name", 2, NULL, NULL, KAFKA_TOPIC_ALREADY_EXISTS},
+        {"good_name", 1, NULL, NULL, KAFKA_INVALID_TOPIC_EXCEPTION}, {"", 1, NULL, NULL, KAFKA_INVALID_TOPIC_EXCEPTION},
+        {"..", 1, NULL, NULL, KAFKA_INVALID_TOPIC_EXCEPTION}, {"a/b", 1, NULL, NULL, KAFKA_INVALID_TOPIC_EXCEPTION},
+        {"zero", 0, NULL, NULL, KAFKA_INVALID_PARTITIONS}, {"minus", -1, NULL, NULL, 0},
+        {"many", 10001, NULL, NULL, KAFKA_POLICY_VIOLATION}, {"c1", 1, "retention.ms", "abc", KAFKA_INVALID_CONFIG},
+        {"c2", 1, "retention.ms", "-2", KAFKA_INVALID_CONFIG}, {"c3", 1, "no.such", "1", KAFKA_INVALID_CONFIG},
+        {"c4", 1, "cleanup.policy", "bogus", KAFKA_INVALID_CONFIG}, {"c5", 1, "cleanup.policy", "compact,delete", 0},
+        {"c6", 1, "compression.gzip.level", "0", KAFKA_INVALID_CONFIG}, {"c7", 1, "retention.ms", NULL, KAFKA_INVALID_CONFIG},
+        {"__consumer_offsets", 1, NULL, NULL, KAFKA_TOPIC_ALREADY_EXISTS},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int16_t error = client_create_topic(&f->w, &f->c, rows[i].name, rows[i].n, rows[i].config, rows[i].value);
+        if (error != rows[i].error)
+            fail_msg("%s: %d", rows[i].name, error);
+    }
+}
+
+static void test_survives_restart(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    struct init_producer_id_req init;
+    char cluster[UUID_TEXT_SIZE];
+    proto_init(PROTO_STRUCT(init_producer_id_req), &init);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 3, "max.message.bytes", "90"), 0);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "u", 1, NULL, NULL), 0);
+    make_batch(&b, 2, now_ms(f));
+    client_produce(&f->w, &f->c, "u", 0, buf_slice(&b));
+    struct uuid id = metadata_of(f, "t", false)->topics.v[0].topic_id;
+    int64_t producer = ASK(&f->w, &f->c, INIT_PRODUCER_ID, 4, &init, init_producer_id_resp)->producer_id;
+    snprintf(cluster, sizeof cluster, "%s", broker_cluster_id(f->w.broker));
+    for (int round = 0; round < 2; round++) {
+        client_fini(&f->c);
+        if (round == 0)
+            bworld_crash(&f->w, 99);
+        else
+            bworld_close(&f->w);
+        assert_int_equal(bworld_open(&f->w), OK);
+        client_init(&f->c, &f->w);
+        struct metadata_resp *r = metadata_of(f, "t", false);
+        assert_int_equal(r->topics.v[0].partitions.n, 3);
+        assert_true(uuid_eq(&r->topics.v[0].topic_id, &id));
+        assert_string_equal(cluster, broker_cluster_id(f->w.broker));
+        assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, KAFKA_MESSAGE_TOO_LARGE);
+        assert_int_equal(client_produce(&f->w, &f->c, "u", 0, buf_slice(&b))->base_offset, 2 * (round + 1));
+        int64_t next = ASK(&f->w, &f->c, INIT_PRODUCER_ID, 4, &init, init_producer_id_resp)->producer_id;
+        assert_true(next > producer);
+        producer = next;
+    }
+    buf_fini(&b);
+}
+
+static void test_create_then_delete_then_create(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    make_batch(&b, 2, now_ms(f));
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    struct uuid id = metadata_of(f, "t", false)->topics.v[0].topic_id;
+    client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+    delete_topic(f, &f->c, "t");
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    assert_false(uuid_eq(&metadata_of(f, "t", false)->topics.v[0].topic_id, &id));
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->base_offset, 0);
+    buf_fini(&b);
+}
+
+static struct list_offsets_resp_partition list_offset(struct fixture *f, int16_t version, int64_t timestamp) {
+    struct list_offsets_req_partition p = {0, -1, timestamp};
+    struct list_offsets_req_topic t = {SLICE("t"), {1, &p}};
+    struct list_offsets_req req;
+    proto_init(PROTO_STRUCT(list_offsets_req), &req);
+    req.replica_id = -1;
+    req.topics.n = 1;
+    req.topics.v = &t;
+    return ASK(&f->w, &f->c, LIST_OFFSETS, version, &req, list_offsets_resp)->topics.v[0].partitions.v[0];
+}
+
+static void test_offsets(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    int64_t t = now_ms(f) - 100000;
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    static const int64_t times[] = {0, 2000, 1000};
+    for (size_t i = 0; i < 3; i++) {
+        make_batch(&b, 2, t + times[i]);
+        client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+    }
+    static const struct { int16_t version; int64_t ts; bool absolute; int64_t offset; int16_t error; } rows[] = {
+        {9, -1, true, 6, 0}, {9, -2, true, 0, 0}, {9, -3, true, 3, 0}, {9, -4, true, 0, 0}, {9, -5, true, -1, 0},
+        {9, -6, true, -1, KAFKA_UNSUPPORTED_VERSION}, {6, -3, true, -1, KAFKA_UNSUPPORTED_VERSION}, {11, -6, true, -1, 0},
+        {9, 0, false, 0, 0}, {9, 2, false, 2, 0}, {9, 1000, false, 2, 0}, {9, 2002, false, -1, 0}, {1, -1, true, 6, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct list_offsets_resp_partition p = list_offset(f, rows[i].version, rows[i].absolute ? rows[i].ts : t + rows[i].ts);
+        if (p.offset != rows[i].offset || p.error_code != rows[i].error)
+            fail_msg("row %zu: offset %lld, error %d", i, (long long)p.offset, p.error_code);
+    }
+    struct delete_records_req_partition up_to = {0, 3};
+    struct delete_records_req_topic topic = {SLICE("t"), {1, &up_to}};
+    struct delete_records_req req = {{1, &topic}, 1000};
+    struct delete_records_resp *r = ASK(&f->w, &f->c, DELETE_RECORDS, 2, &req, delete_records_resp);
+    assert_int_equal(r->topics.v[0].partitions.v[0].low_watermark, 3);
+    assert_int_equal(list_offset(f, 9, -2).offset, 3);
+    assert_int_equal(list_offset(f, 9, t).offset, 3); /* inside a batch whose first record is deleted */
+    up_to.offset = 7;
+    r = ASK(&f->w, &f->c, DELETE_RECORDS, 2, &req, delete_records_resp);
+    assert_int_equal(r->topics.v[0].partitions.v[0].error_code, KAFKA_OFFSET_OUT_OF_RANGE);
+    assert_int_equal(fetch_all(f, "t", 0)->error_code, KAFKA_OFFSET_OUT_OF_RANGE);
+    buf_fini(&b);
+}
+
+static struct describe_configs_resp_resource describe(struct fixture *f, int8_t type, const char *resource, const char *key) {
+    struct slice keys[] = {slice_cstr(key)};
+    struct describe_configs_req_resource in = {type, slice_cstr(resource), {1, keys}};
+    struct describe_configs_req req = {.resources = {1, &in}, .include_synonyms = true};
+    struct describe_configs_resp *r = ASK(&f->w, &f->c, DESCRIBE_CONFIGS, 4, &req, describe_configs_resp);
+    assert_int_equal(r->results.v[0].error_code, 0);
+    assert_int_equal(r->results.v[0].configs.n, 1);
+    return r->results.v[0].configs.v[0];
+}
+
+static int16_t alter(struct fixture *f, int8_t type, const char *resource, int8_t op, const char *key, const char *value) {
+    struct incremental_alter_configs_req_alterable_config entry = {slice_cstr(key), op, slice_cstr(value)};
+    struct incremental_alter_configs_req_resource in = {type, slice_cstr(resource), {1, &entry}};
+    struct incremental_alter_configs_req req = {{1, &in}, false};
+    return ASK(&f->w, &f->c, INCREMENTAL_ALTER_CONFIGS, 1, &req, incremental_alter_configs_resp)->responses.v[0].error_code;
+}
+
+static void test_configs(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    struct describe_configs_resp_resource c = describe(f, 2, "t", "retention.ms");
+    assert_true(slice_is(c.value, "604800000"));
+    assert_int_equal(c.config_source, SOURCE_DEFAULT);
+    assert_int_equal(c.config_type, CONFIG_LONG);
+    c = describe(f, 2, "t", "segment.bytes");
+    assert_int_equal(c.synonyms.n, 1);
+    assert_true(slice_is(c.synonyms.v[0].name, "log.segment.bytes"));
+
+    assert_int_equal(alter(f, 2, "t", 0, "retention.ms", "1000"), 0);
+    c = describe(f, 2, "t", "retention.ms");
+    assert_true(slice_is(c.value, "1000"));
+    assert_int_equal(c.config_source, SOURCE_TOPIC);
+    assert_int_equal(alter(f, 2, "t", 0, "retention.ms", "abc"), KAFKA_INVALID_CONFIG);
+    assert_int_equal(alter(f, 2, "t", 1, "retention.ms", NULL), 0);
+    assert_int_equal(describe(f, 2, "t", "retention.ms").config_source, SOURCE_DEFAULT);
+    assert_int_equal(alter(f, 2, "t", 2, "cleanup.policy", "compact"), 0);
+    assert_int_equal(alter(f, 2, "t", 2, "cleanup.policy", "compact"), 0);
+    assert_true(slice_is(describe(f, 2, "t", "cleanup.policy").value, "delete,compact"));
+    assert_int_equal(alter(f, 2, "t", 3, "cleanup.policy", "delete,compact"), 0);
+    assert_true(slice_is(describe(f, 2, "t", "cleanup.policy").value, ""));
+    assert_int_equal(alter(f, 2, "t", 2, "retention.ms", "1"), KAFKA_INVALID_CONFIG);
+    assert_int_equal(alter(f, 2, "nosuch", 0, "retention.ms", "1"), KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(alter(f, 99, "x", 0, "a", "1"), KAFKA_INVALID_REQUEST);
+
+    /* A broker's dynamic value reaches topics without an override, at once and after a restart. */
+    assert_int_equal(alter(f, 4, "1", 0, "node.id", "2"), KAFKA_INVALID_REQUEST);
+    assert_int_equal(alter(f, 4, "9", 0, "message.max.bytes", "2"), KAFKA_INVALID_REQUEST);
+    assert_int_equal(alter(f, 4, "", 0, "message.max.bytes", "90"), 0);
+    assert_int_equal(describe(f, 4, "", "message.max.bytes").config_source, SOURCE_DEFAULT_BROKER);
+    make_batch(&b, 3, now_ms(f));
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, KAFKA_MESSAGE_TOO_LARGE);
+    client_fini(&f->c);
+    bworld_close(&f->w);
+    assert_int_equal(bworld_open(&f->w), OK);
+    client_init(&f->c, &f->w);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, KAFKA_MESSAGE_TOO_LARGE);
+    c = describe(f, 2, "t", "max.message.bytes");
+    assert_int_equal(c.config_source, SOURCE_DEFAULT_BROKER);
+    assert_true(slice_is(c.value, "90"));
+    assert_int_equal(alter(f, 4, "", 1, "message.max.bytes", NULL), 0);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, 0);
+    buf_fini(&b);
+}
+
+static void test_settings(void **state) {
+    (void)state;
+    struct error e;
+    assert_int_equal(broker_check_setting("num.partitions", "3", &e), OK);
+    assert_int_equal(broker_check_setting("num.partitions", "0", &e), ERR_INVALID);
+    assert_int_equal(broker_check_setting("no.such", "0", &e), ERR_NOT_FOUND);
+    struct broker_setting v[] = {{"num.partitions", "3"}, {"log.retention.minutes", "2"}};
+    struct fixture f = {0};
+    bworld_init(&f.w, 5);
+    f.w.settings.settings = v;
+    f.w.settings.n_settings = 2;
+    assert_int_equal(bworld_open(&f.w), OK);
+    client_init(&f.c, &f.w);
+    assert_int_equal(metadata_of(&f, "t", true)->topics.v[0].partitions.n, 3);
+    struct describe_configs_resp_resource c = describe(&f, 2, "t", "retention.ms");
+    assert_true(slice_is(c.value, "120000"));
+    assert_int_equal(c.config_source, SOURCE_STATIC);
+    client_fini(&f.c);
+    bworld_fini(&f.w);
+}
+
+static void test_describe_topic_partitions(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(client_create_topic(&f->w, &f->c, "b", 2, NULL, NULL), 0);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "a", 2, NULL, NULL), 0);
+    struct describe_topic_partitions_req_cursor cursor = {SLICE("a"), 1};
+    struct describe_topic_partitions_req req;
+    proto_init(PROTO_STRUCT(describe_topic_partitions_req), &req);
+    req.response_partition_limit = 1;
+    struct describe_topic_partitions_resp *r = ASK(&f->w, &f->c, DESCRIBE_TOPIC_PARTITIONS, 0, &req, describe_topic_partitions_resp);
+    assert_true(slice_is(r->topics.v[0].name, "a"));
+    assert_int_equal(r->next_cursor->partition_index, 1);
+    req.cursor = &cursor;
+    r = ASK(&f->w, &f->c, DESCRIBE_TOPIC_PARTITIONS, 0, &req, describe_topic_partitions_resp);
+    assert_int_equal(r->topics.v[0].partitions.v[0].partition_index, 1);
+    assert_true(slice_is(r->next_cursor->topic_name, "b"));
+    assert_int_equal(r->next_cursor->partition_index, 0);
+    cursor = (struct describe_topic_partitions_req_cursor){SLICE("b"), 1};
+    r = ASK(&f->w, &f->c, DESCRIBE_TOPIC_PARTITIONS, 0, &req, describe_topic_partitions_resp);
+    assert_int_equal(r->topics.n, 1);
+    assert_null(r->next_cursor);
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tables_agree), T(test_every_version_answers), T(test_unknown_versions), T(test_api_versions),
+        T(test_damaged_frames), T(test_answers_in_order_and_one_sync), T(test_connection_closed_while_waiting),
+        T(test_failed_sync), T(test_acks_0), T(test_produce_refusals), T(test_produce_timestamps),
+        T(test_produce_topic_limits), T(test_produce_other_codec), T(test_idempotence), T(test_fetch_waits_and_wakes),
+        T(test_fetch_of_a_topic_that_goes), T(test_fetch_limits_and_errors), T(test_fetch_cold), T(test_fetch_sessions),
+        T(test_metadata), T(test_create_topics), T(test_survives_restart), T(test_create_then_delete_then_create),
+        T(test_offsets), T(test_configs), cmocka_unit_test(test_settings), T(test_describe_topic_partitions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
