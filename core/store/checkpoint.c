@@ -110,8 +110,11 @@ static enum err take_dirty(struct store *st, struct sync_list *list) {
             if (!s->dirty)
                 continue;
             enum err e = segment_open(s, false);
-            if (e != OK)
+            if (e != OK) {
+                for (size_t k = 0; k < list->n; k++) /* the next checkpoint must take them again */
+                    list->handles[k]->owner->dirty = true;
                 return e;
+            }
             sync_list_add(list, s->handle);
             s->dirty = false;
             s->entry_dirty = false;

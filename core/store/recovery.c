@@ -153,21 +153,27 @@ static enum err replay_flush(struct store *st) {
     return OK;
 }
 
-static struct segment *replay_segment(struct store_log *log, int64_t base, uint64_t position) {
+static enum err replay_segment(struct store_log *log, int64_t base, uint64_t position, struct segment **out) {
     struct segment *s = log_active(log);
     if (s == NULL || s->base != base) {
         if (s != NULL && base < s->next)
-            return NULL;
-        if (s != NULL && log_write_queue(log) != OK)
-            return NULL;
+            return ERR_CORRUPT;
+        enum err e = s != NULL ? log_write_queue(log) : OK;
+        if (e != OK)
+            return e;
         s = segment_add(log, base, log->store->env->wall_ms(log->store->env));
         s->index_loaded = position == 0;
     }
     if (position < s->bytes)
-        return NULL;
-    if (position > s->bytes) /* what was between is lost */
+        return ERR_CORRUPT;
+    if (position > s->bytes) { /* what was between is lost */
+        enum err e = log_write_queue(log);
+        if (e != OK)
+            return e;
         s->bytes = s->flushed = position;
-    return s;
+    }
+    *out = s;
+    return OK;
 }
 
 static void replay_note(struct store_log *log, struct segment *s, const struct batch *b) {
@@ -196,9 +202,10 @@ static enum err replay_batch(struct replay *p, const struct frame *f) {
     struct store_log *log = log_make(st, &key);
     if (log->cut || b.base_offset < log->end)
         return OK;
-    struct segment *s = replay_segment(log, (int64_t)be64_get(f->body.p + 20), be64_get(f->body.p + 28));
-    if (s == NULL)
-        return ERR_CORRUPT;
+    struct segment *s;
+    enum err e = replay_segment(log, (int64_t)be64_get(f->body.p + 20), be64_get(f->body.p + 28), &s);
+    if (e != OK)
+        return e;
     if (log->n_queue == log->cap_queue) {
         log->cap_queue = log->cap_queue == 0 ? 4 : log->cap_queue * 2;
         log->queue = mem_realloc(log->queue, log->cap_queue * sizeof *log->queue);
@@ -251,10 +258,10 @@ static enum err replay_reference(struct replay *p, const struct frame *f) {
     struct store_log *log = log_make(st, &key);
     if (log->cut || b.base_offset < log->end)
         return OK;
-    struct segment *s = replay_segment(log, (int64_t)be64_get(f->body.p + 20), position);
-    if (s == NULL)
-        return ERR_CORRUPT;
-    enum err e = log_write_queue(log);
+    struct segment *s;
+    enum err e = replay_segment(log, (int64_t)be64_get(f->body.p + 20), position, &s);
+    if (e == OK)
+        e = log_write_queue(log);
     if (e != OK)
         return e;
     e = reference_check(s, position, n, header);
