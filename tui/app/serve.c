@@ -11,7 +11,8 @@
 
 static int help(void) {
     fputs("usage: weir serve [OPTION...]\n"
-          "The broker alone, in the foreground; prints the address it listens on; SIGTERM ends it cleanly.\n\n", stdout);
+          "The broker alone, in the foreground; prints the address it listens on; SIGTERM ends it cleanly.\n\n",
+          stdout);
     options_print_help(stdout);
     fputs("\nexit codes: 0 ended cleanly, 1 failed, 2 wrong usage, 3 the data directory is in use,\n"
           "4 the address is taken, 5 the data directory is not weir's\n", stdout);

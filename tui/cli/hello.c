@@ -69,9 +69,11 @@ static bool connect_step(struct hello *h) {
     if (!session_wait(&h->s, topics_are_here, NULL, "connect"))
         return tell(h, false, "connect", "no answer from %s", h->s.place.address);
     const struct place *p = &h->s.place;
-    static const char *const kinds[] = {"", ", weir's own broker, already running", ", weir's own broker, started for this"};
-    return tell(h, true, "connect", "%s%s%s%s%s", p->address, kinds[p->kind], p->durability[0] != '\0' ? ", durability " : "",
-                p->durability, p->other_port ? " (port " PLACE_USUAL_PORT " is taken by another program)" : "");
+    static const char *const kinds[] = {"", ", weir's own broker, already running",
+                                        ", weir's own broker, started for this"};
+    return tell(h, true, "connect", "%s%s%s%s%s", p->address, kinds[p->kind],
+                p->durability[0] != '\0' ? ", durability " : "", p->durability,
+                p->other_port ? " (port " PLACE_USUAL_PORT " is taken by another program)" : "");
 }
 
 static bool create_step(struct hello *h) {
@@ -125,7 +127,8 @@ static bool receipts_are_here(struct session *s, void *ctx) {
 
 static bool produce_step(struct hello *h) {
     for (size_t i = 0; i < N_MESSAGES; i++) {
-        snprintf(h->text[i], sizeof h->text[i], "hello from weir, message %zu of %d, run %s", i + 1, N_MESSAGES, h->mark);
+        snprintf(h->text[i], sizeof h->text[i], "hello from weir, message %zu of %d, run %s", i + 1, N_MESSAGES,
+                 h->mark);
         struct produce_message m = {
             .topic = h->topic, .partition = -1, .key = SLICE("weir"), .value = slice_cstr(h->text[i]), .acks = -1,
         };
@@ -138,8 +141,8 @@ static bool produce_step(struct hello *h) {
     for (size_t i = 0; i < N_MESSAGES; i++)
         if (h->sent[i].offset < 0 || h->sent[i].partition != h->sent[0].partition ||
             h->sent[i].offset != h->sent[0].offset + (int64_t)i)
-            return tell(h, false, "produce", "message %zu went to partition %d offset %lld", i + 1, h->sent[i].partition,
-                        (long long)h->sent[i].offset);
+            return tell(h, false, "produce", "message %zu went to partition %d offset %lld", i + 1,
+                        h->sent[i].partition, (long long)h->sent[i].offset);
     return tell(h, true, "produce", "%d messages, acks=all, to partition %d at offsets %lld-%lld", N_MESSAGES,
                 h->sent[0].partition, (long long)h->sent[0].offset, (long long)h->sent[N_MESSAGES - 1].offset);
 }
@@ -192,7 +195,8 @@ static bool read_step(struct hello *h, bool from_offset) {
     if (stats.failed)
         return tell(h, false, step, "%s", stats.why);
     if (!waited || r.wrong || r.found != want)
-        return tell(h, false, step, "%zu of %zu messages came back%s", r.found, want, r.wrong ? ", not as they were sent" : "");
+        return tell(h, false, step, "%zu of %zu messages came back%s", r.found, want,
+                    r.wrong ? ", not as they were sent" : "");
     if (from_offset)
         return tell(h, true, step, "from offset %lld: %zu of %zu messages, the same bytes",
                     (long long)h->sent[r.first].offset, r.found, want);

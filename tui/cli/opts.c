@@ -74,7 +74,8 @@ static void make_tables(const struct opt_row *rows, size_t n, struct option *opt
     letters[at++] = ':';
     for (size_t i = 0; i < n; i++) {
         bool argument = rows[i].argument != NULL;
-        options[i] = (struct option){rows[i].name, argument ? required_argument : no_argument, NULL, LONG_BASE + (int)i};
+        options[i] =
+            (struct option){rows[i].name, argument ? required_argument : no_argument, NULL, LONG_BASE + (int)i};
         if (rows[i].letter != 0) {
             letters[at++] = rows[i].letter;
             if (argument)

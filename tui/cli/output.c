@@ -223,7 +223,8 @@ static void print_json_text(const char *s, bool terminal) {
 }
 
 int out_json_line(json_t *value, bool terminal, size_t indent) {
-    size_t flags = JSON_ENCODE_ANY | (terminal ? JSON_ENSURE_ASCII : 0) | (indent > 0 ? JSON_INDENT(indent) : JSON_COMPACT);
+    size_t flags =
+        JSON_ENCODE_ANY | (terminal ? JSON_ENSURE_ASCII : 0) | (indent > 0 ? JSON_INDENT(indent) : JSON_COMPACT);
     char *text = json_dumps(value, flags);
     if (text == NULL)
         return EXIT_FAILED;

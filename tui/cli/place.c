@@ -115,7 +115,8 @@ static void child_side(struct place *p, const struct cli_options *o, const char 
     dup2(log, STDERR_FILENO);
     snprintf(fd_text, sizeof fd_text, "%d", ready);
     fcntl(ready, F_SETFD, 0);
-    const char *fixed[] = {"weir", "serve", "--attended", "--ready-fd", fd_text, "--listen", listen, "--data", p->data_dir};
+    const char *fixed[] = {"weir",     "serve", "--attended", "--ready-fd", fd_text,
+                           "--listen", listen,  "--data",     p->data_dir};
     for (; n < sizeof fixed / sizeof fixed[0]; n++)
         argv[n] = fixed[n];
     if (o->durability != NULL) {

@@ -120,7 +120,8 @@ static bool drain(struct producer *p, size_t most) {
             deadline = session_now_ms() + p->s.options->timeout_ms;
         before = pending;
         if (session_now_ms() > deadline) {
-            cli_complain("%zu messages are not acknowledged after %lld ms", pending, (long long)p->s.options->timeout_ms);
+            cli_complain("%zu messages are not acknowledged after %lld ms", pending,
+                         (long long)p->s.options->timeout_ms);
             p->failed = true;
             return false;
         }

@@ -36,13 +36,16 @@ static enum err check(const char *format, struct error *e) {
         char c = *at++;
         if (c == '%') {
             if (*at == '\0' || strchr("tpokshTKSR%", *at) == NULL)
-                return error_set(e, ERR_USAGE, "--format: %%%c is unknown; known are %%t %%p %%o %%k %%s %%h %%T %%K %%S "
-                                 "%%R %%%%", *at);
+                return error_set(e, ERR_USAGE,
+                                 "--format: %%%c is unknown; known are %%t %%p %%o %%k %%s %%h %%T %%K %%S "
+                                 "%%R %%%%",
+                                 *at);
             at++;
         } else if (c == '\\') {
             const char *word = at;
             if (*at == '\0' || escape(&at) < 0)
-                return error_set(e, ERR_USAGE, "--format: \\%c is unknown; known are \\n \\t \\r \\0 \\\\ \\xNN", *word);
+                return error_set(e, ERR_USAGE, "--format: \\%c is unknown; known are \\n \\t \\r \\0 \\\\ \\xNN",
+                                 *word);
         }
     }
     return OK;
