@@ -282,8 +282,10 @@ static void compact_step(struct groups *gs, struct offsets_log *log) {
     if (e == OK && log->live.next != &log->live && log->live.next->offset < log->mark)
         return;
     struct store_log *store_log = gs->topic->partitions[log->index]->log;
+    if (e == OK && gs->b->failed != OK)
+        e = gs->b->failed;
     if (e == OK && store_log_hw(store_log) < log->mark)
-        return; /* the copies, or what was before them, are not durable yet */
+        return; /* what the copies follow is not durable yet */
     uint64_t ticket;
     if (e == OK)
         e = store_log_set_start(store_log, log->mark, &ticket);

@@ -1,5 +1,6 @@
 /* Groups: members, rebalances, static members; spoken to by frames in the simulated world. */
 #include "tests/sim/group_world.h"
+#include "tests/unit/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -345,6 +346,122 @@ static void static_member_away(void **state) {
     group_world_fini(&w);
 }
 
+/* ---- chance ---- */
+
+/* What the coordinator counts is what there is. */
+static void check_books(struct group_world *w) {
+    struct groups *gs = w->b->groups;
+    size_t parked = 0;
+    for (struct group *g = gs->by_id; g != NULL; g = g->by_id.next) {
+        size_t members = 0, awaiting = 0, pending_sync = 0, statics = 0;
+        bool leader = g->members == NULL && g->leader == NULL;
+        for (struct member *m = g->members; m != NULL; m = m->by_id.next) {
+            members++;
+            awaiting += m->awaiting_join;
+            pending_sync += m->pending_sync;
+            statics += m->instance_id.p != NULL;
+            parked += m->join != NULL;
+            parked += m->sync != NULL;
+            leader = leader || m == g->leader;
+            assert_true(m->join == NULL || (m->awaiting_join && g->state == GROUP_PREPARING));
+            assert_true(m->sync == NULL || g->state == GROUP_COMPLETING);
+            assert_true(m->session.slot != 0 || m->join != NULL || m->sync != NULL); /* nobody lives for ever */
+        }
+        assert_true(leader);
+        assert_int_equal(g->n_members, members);
+        assert_int_equal(g->n_awaiting_join, awaiting);
+        assert_int_equal(g->n_pending_sync, pending_sync);
+        assert_int_equal(HASH_CNT(by_instance, g->statics), statics);
+        assert_int_equal(HASH_CNT(hh, g->pending), g->n_pending);
+        assert_int_equal(g->state == GROUP_EMPTY, members == 0 && g->state != GROUP_PREPARING);
+        if (g->state == GROUP_PREPARING)
+            assert_true(g->join_timer.slot != 0);
+        if (g->state == GROUP_COMPLETING)
+            assert_true(g->sync_timer.slot != 0);
+    }
+    assert_int_equal(w->b->stats.parked, parked);
+}
+
+enum { CROWD = 12 };
+struct crowd_member {
+    struct sim_client *c;
+    struct slice id;
+    int32_t generation;
+    int waits;                       /* for the answer of this API; 0: none */
+    const char *group, *instance;
+};
+
+static void crowd_take(struct crowd_member *m) {
+    struct join_group_resp j;
+    struct sync_group_resp s;
+    if (m->waits == API_JOIN_GROUP && take_join(m->c, &j)) {
+        m->waits = 0;
+        m->generation = j.generation_id;
+        m->id = j.error_code == KAFKA_NONE || j.error_code == KAFKA_MEMBER_ID_REQUIRED ? j.member_id : SLICE("");
+    } else if (m->waits == API_SYNC_GROUP && sim_take(m->c, API_SYNC_GROUP, 5, &s)) {
+        m->waits = 0;
+    }
+}
+
+static void crowd_act(struct group_world *w, struct crowd_member *m, struct random *random) {
+    static const char *const metadata[] = {"m", "n"};
+    size_t what = random_below(random, 16);
+    if (m->waits != 0 && what > 1)
+        return;
+    if (what <= 1) { /* its connection drops; it may have forgotten its id too */
+        sim_client_close(m->c);
+        m->c = sim_client_new(w, "crowd");
+        m->waits = 0;
+        if (what == 0)
+            m->id = SLICE("");
+    } else if (what < 8) {
+        send_join(m->c, (struct join){.group = m->group, .member = m->id, .instance = m->instance,
+                                      .metadata = metadata[random_below(random, 8) == 0]});
+        m->waits = API_JOIN_GROUP;
+    } else if (what < 12) {
+        send_sync(m->c, m->group, m->generation, m->id, &m->id, 1);
+        m->waits = API_SYNC_GROUP;
+    } else if (what == 12) {
+        leave(m->c, m->group, m->id);
+    } else if (what == 13) {
+        group_world_advance(w, (int64_t)random_below(random, REBALANCE_MS));
+    } else {
+        beat_as(m->c, m->group, m->generation, m->id, m->instance);
+    }
+}
+
+static void crowd(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct group_world w;
+        struct random random = {seed};
+        struct crowd_member v[CROWD];
+        group_world_init(&w, seed, (const struct broker_setting[]){{"group.max.size", "5"}, {NULL, NULL}});
+        for (int i = 0; i < CROWD; i++)
+            v[i] = (struct crowd_member){sim_client_new(&w, "crowd"), SLICE(""), 0, 0, i % 3 == 0 ? "g" : "h",
+                                         i % 4 == 0 ? i % 8 == 0 ? "one" : "two" : NULL};
+        for (int step = 0; step < 500; step++) {
+            crowd_act(&w, &v[random_below(&random, CROWD)], &random);
+            group_world_settle(&w);
+            for (int i = 0; i < CROWD; i++)
+                crowd_take(&v[i]);
+            check_books(&w);
+            if (step % 100 == 99) {
+                group_world_restart(&w, random_below(&random, 2) == 0);
+                for (int i = 0; i < CROWD; i++) {
+                    v[i].c = sim_client_new(&w, "crowd");
+                    v[i].waits = 0;
+                }
+            }
+        }
+        /* Nobody says anything any more: it all ends. */
+        group_world_advance(&w, GROUP_NEW_MEMBER_TIMEOUT_MS + 4 * REBALANCE_MS);
+        for (struct group *g = w.b->groups->by_id; g != NULL; g = g->by_id.next)
+            assert_int_equal(g->state, GROUP_EMPTY);
+        group_world_fini(&w);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_member),
@@ -361,6 +478,7 @@ int main(void) {
         cmocka_unit_test(static_members),
         cmocka_unit_test(static_fenced_while_parked),
         cmocka_unit_test(static_member_away),
+        cmocka_unit_test(crowd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,7 @@ struct commit {
 };
 
 static void topic_names(struct broker *b, struct request *rq, struct commit *c) {
-    size_t n = (size_t)c->q->topics.n;
+    size_t n = (size_t)c->q->topics.n, max = (size_t)config_int(b, "offset.metadata.max.bytes");
     c->names = request_alloc(rq, n * sizeof *c->names + 1);
     c->resp->topics.n = (int32_t)n;
     c->resp->topics.v = request_array(rq, offset_commit_resp_topic, n);
@@ -26,7 +26,6 @@ static void topic_names(struct broker *b, struct request *rq, struct commit *c) 
         struct offset_commit_resp_topic *to = &c->resp->topics.v[i];
         struct topic *t = rq->header.version >= 10 ? topic_find_id(b, &from->topic_id) : topic_find(b, from->name);
         int16_t unknown = rq->header.version >= 10 ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-        size_t max = (size_t)config_int(b, "offset.metadata.max.bytes");
         c->names[i] = t == NULL ? SLICE_NULL : slice_cstr(t->name);
         to->name = from->name;
         to->topic_id = from->topic_id;
