@@ -1,0 +1,68 @@
+/* Rates, their histories, and what a snapshot can be asked. */
+#include "core/model/model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static void test_push_keeps_the_newest(void **state) {
+    (void)state;
+    struct history h = {0};
+    for (int i = 0; i < HISTORY_LEN + 10; i++)
+        history_push(&h, i);
+    assert_int_equal(h.n, HISTORY_LEN);
+    assert_true(h.v[0] == 10.0f);
+    assert_true(h.v[HISTORY_LEN - 1] == (float)(HISTORY_LEN + 9));
+}
+
+static void test_rate(void **state) {
+    (void)state;
+    struct rate r = rate_between(100, 1000000, 350, 1500000);
+    assert_int_equal(r.state, VALUE_KNOWN);
+    assert_true(r.v > 499.9 && r.v < 500.1);
+    /* Deleted and made again; no time between. */
+    assert_int_equal(rate_between(100, 1000000, 5, 2000000).state, VALUE_WANTED);
+    assert_int_equal(rate_between(100, 1000000, 105, 1000000).state, VALUE_WANTED);
+    assert_int_equal(rate_between(100, 1000000, 100, 2000000).state, VALUE_KNOWN);
+}
+
+static void test_find(void **state) {
+    (void)state;
+    struct snapshot *s = snapshot_new();
+    struct model_topic *v = arena_zalloc(&s->arena, 100 * sizeof *v);
+    struct model_group *g = arena_zalloc(&s->arena, sizeof *g);
+    for (int i = 0; i < 100; i++)
+        v[i].name = arena_printf(&s->arena, "topic-%02d", i);
+    g->id = SLICE("only");
+    s->topics.v = v;
+    s->topics.n = 100;
+    s->groups.v = g;
+    s->groups.n = 1;
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "topic-%02d", i);
+        assert_ptr_equal(snapshot_topic(s, slice_cstr(name)), &v[i]);
+    }
+    assert_null(snapshot_topic(s, SLICE("topic-")));
+    assert_null(snapshot_topic(s, SLICE("topic-50x")));
+    assert_null(snapshot_topic(s, SLICE("zz")));
+    assert_ptr_equal(snapshot_group(s, SLICE("only")), g);
+    assert_null(snapshot_group(s, SLICE("")));
+    struct snapshot *again = snapshot_ref(s);
+    snapshot_unref(s);
+    assert_int_equal(again->topics.n, 100);
+    snapshot_unref(again);
+    snapshot_unref(NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_push_keeps_the_newest),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_find),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

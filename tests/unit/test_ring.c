@@ -1,0 +1,164 @@
+/* The tail's ring against a plain model, and its filter. */
+#include "core/client/ring.h"
+#include "core/client/tail_match.h"
+#include "core/proto/batch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static uint32_t seed = 1;
+static uint32_t pseudo(uint32_t n) {
+    seed = seed * 1664525u + 1013904223u;
+    return (seed >> 8) % n;
+}
+
+/* Record n always has the same bytes. */
+static struct slice content(uint64_t n, uint8_t *room) {
+    size_t size = (size_t)(n * 37 % 301);
+    for (size_t i = 0; i < size; i++)
+        room[i] = (uint8_t)(n + i);
+    return slice_of(room, size);
+}
+
+static void put(struct ring *r, uint64_t n, bool expected) {
+    uint8_t room[301];
+    struct ring_record rec = {.partition = (int32_t)(n % 7), .offset = (int64_t)n, .value_bytes = n};
+    struct slice value = content(n, room);
+    bool ok = ring_put(r, &rec, n % 3 == 0 ? SLICE_NULL : SLICE("key"), value, SLICE_NULL);
+    assert_int_equal(ok, expected);
+}
+
+static void check_all(const struct ring *r) {
+    uint8_t room[301];
+    for (uint64_t s = r->first; s <= r->last; s++) {
+        const uint8_t *bytes;
+        const struct ring_record *rec = ring_get(r, s, &bytes);
+        assert_int_equal(rec->offset, s);
+        assert_int_equal(rec->key_null, s % 3 == 0);
+        struct slice value = content(s, room);
+        assert_true(slice_eq(slice_of(bytes + rec->key_n, rec->value_n), value));
+    }
+}
+
+static void test_oldest_out(void **state) {
+    (void)state;
+    struct ring r;
+    ring_init(&r, 64 * 1024, false);
+    for (uint64_t n = 1; n <= 5000; n++) {
+        put(&r, n, true);
+        assert_int_equal(r.last, n);
+        if (pseudo(50) == 0)
+            check_all(&r);
+    }
+    check_all(&r);
+    assert_true(ring_count(&r) > 100);
+    assert_true(r.used <= r.size);
+    /* Nothing was handed out: all that is gone was dropped. */
+    assert_int_equal(r.dropped, r.first - 1);
+    ring_fini(&r);
+}
+
+static void test_what_was_read_is_not_dropped(void **state) {
+    (void)state;
+    struct ring r;
+    ring_init(&r, 64 * 1024, false);
+    for (uint64_t n = 1; n <= 5000; n++) {
+        put(&r, n, true);
+        r.read = r.last;
+    }
+    assert_true(r.first > 1);
+    assert_int_equal(r.dropped, 0);
+    ring_fini(&r);
+}
+
+static void test_lossless_waits(void **state) {
+    (void)state;
+    struct ring r;
+    ring_init(&r, 64 * 1024, true);
+    uint64_t n = 0;
+    uint8_t room[301];
+    struct ring_record rec = {0};
+    for (;;) {
+        rec.offset = (int64_t)(n + 1);
+        if (!ring_put(&r, &rec, SLICE("k"), content(n + 1, room), SLICE_NULL))
+            break;
+        n++;
+    }
+    assert_true(n > 100);
+    assert_int_equal(r.first, 1);
+    assert_int_equal(ring_count(&r), n);
+    r.read = n / 2;
+    put(&r, n + 1, true);
+    assert_true(r.first > 1 && r.first <= r.read + 1);
+    assert_int_equal(r.dropped, 0);
+    ring_fini(&r);
+}
+
+static void test_larger_than_the_ring(void **state) {
+    (void)state;
+    struct ring r;
+    size_t n = 3 * 1024 * 1024;
+    uint8_t *big = mem_zalloc(n);
+    ring_init(&r, 256 * 1024, true);
+    struct ring_record rec = {.offset = 1};
+    assert_true(ring_put(&r, &rec, SLICE("small"), SLICE("x"), SLICE_NULL));
+    assert_false(ring_put(&r, &rec, SLICE_NULL, slice_of(big, n), SLICE_NULL));
+    r.read = 1;
+    assert_true(ring_put(&r, &rec, SLICE_NULL, slice_of(big, n), SLICE_NULL));
+    const uint8_t *bytes;
+    assert_int_equal(ring_get(&r, 2, &bytes)->value_n, n);
+    ring_fini(&r);
+    free(big);
+}
+
+static void test_filter(void **state) {
+    (void)state;
+    struct tail_match m;
+    struct error e;
+    struct buf headers = {0};
+    varint_put(&headers, 5);
+    buf_puts(&headers, "trace");
+    varint_put(&headers, 4);
+    buf_puts(&headers, "abcd");
+    struct slice h = buf_slice(&headers);
+    assert_int_equal(tail_match_init(&m, NULL, &e), OK);
+    assert_true(tail_match_all(&m));
+    tail_match_fini(&m);
+
+    assert_int_equal(tail_match_init(&m, "needle", &e), OK);
+    assert_true(tail_match_record(&m, SLICE_NULL, SLICE("a needle\0b"), SLICE_NULL, 0));
+    assert_true(tail_match_record(&m, SLICE("needle"), SLICE_NULL, SLICE_NULL, 0));
+    assert_false(tail_match_record(&m, SLICE("need"), SLICE("le"), h, 1));
+    tail_match_fini(&m);
+
+    assert_int_equal(tail_match_init(&m, "bc", &e), OK);
+    assert_true(tail_match_record(&m, SLICE_NULL, SLICE_NULL, h, 1));
+    tail_match_fini(&m);
+
+    assert_int_equal(tail_match_init(&m, "/b [0-9]$/", &e), OK);
+    assert_true(tail_match_record(&m, SLICE_NULL, SLICE("a\0b 7"), SLICE_NULL, 0));
+    assert_false(tail_match_record(&m, SLICE_NULL, SLICE("b x"), SLICE_NULL, 0));
+    tail_match_fini(&m);
+
+    assert_int_equal(tail_match_init(&m, "/ABC/i", &e), OK);
+    assert_true(tail_match_bytes(&m, SLICE("xabcx")));
+    tail_match_fini(&m);
+
+    assert_int_equal(tail_match_init(&m, "/(/", &e), ERR_INVALID);
+    buf_fini(&headers);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_oldest_out),
+        cmocka_unit_test(test_what_was_read_is_not_dropped),
+        cmocka_unit_test(test_lossless_waits),
+        cmocka_unit_test(test_larger_than_the_ring),
+        cmocka_unit_test(test_filter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
