@@ -369,8 +369,10 @@ struct slice member_new_id(struct request *rq, struct slice prefix) {
     u[6] = (uint8_t)((u[6] & 0x0f) | 0x40);
     u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
     size_t n = 0;
-    for (size_t i = 0; i < sizeof u; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, i == 0 || (i >= 4 && i <= 10 && i % 2 == 0) ? "-%02x" : "%02x", u[i]);
+    for (size_t i = 0; i < sizeof u; i++) {
+        bool dash = i == 0 || (i >= 4 && i <= 10 && i % 2 == 0);
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%02x", dash ? "-" : "", u[i]);
+    }
     uint8_t *p = request_alloc(rq, prefix.n + n);
     if (prefix.n > 0)
         memcpy(p, prefix.p, prefix.n);
