@@ -25,6 +25,12 @@ struct missing {
     uint32_t bytes;
 };
 
+/* A start of the program as the frames show it: its first frame.  Frames of earlier
+ * lives from that number on were cut when it recovered; they may still be on disk. */
+struct life {
+    uint64_t epoch, first;
+};
+
 struct replay {
     struct store *st;
     struct store_recovery *r;
@@ -34,8 +40,10 @@ struct replay {
     uint64_t epoch;
     uint32_t crc;
     bool chain;               /* crc is that of the frame before `expected` */
-    bool scanning;            /* first pass: only proven and epoch */
-    bool torn;
+    bool scanning;            /* first pass: only proven and lives */
+    uint64_t last_seen;       /* first pass: the highest frame, whether it counts or not */
+    struct life *lives;
+    size_t n_lives, cap_lives;
     struct missing *missing;
     size_t n_missing, cap_missing;
 };
@@ -327,6 +335,21 @@ static enum err replay_apply(struct replay *p, const struct frame *f) {
     }
 }
 
+static bool frame_cut(const struct replay *p, const struct frame *f) {
+    for (size_t i = p->n_lives; i-- > 0 && p->lives[i].epoch > f->epoch;)
+        if (p->lives[i].first <= f->seq)
+            return true;
+    return false;
+}
+
+static void life_note(struct replay *p, const struct frame *f) {
+    if (p->n_lives == p->cap_lives) {
+        p->cap_lives = p->cap_lives == 0 ? 8 : p->cap_lives * 2;
+        p->lives = mem_realloc(p->lives, p->cap_lives * sizeof *p->lives);
+    }
+    p->lives[p->n_lives++] = (struct life){f->epoch, f->seq};
+}
+
 static bool frame_follows(const struct replay *p, const struct frame *f) {
     if (p->expected == 0)
         return f->seq <= p->from + 1; /* the first file may begin with frames that the snapshot has */
@@ -343,7 +366,8 @@ static size_t find_next(const struct replay *p, struct slice in, size_t at, stru
         if (hit == NULL)
             break;
         at = (size_t)(hit - in.p);
-        if (frame_parse(slice_of(in.p + at, in.n - at), f) && f->seq > p->expected && f->epoch >= p->epoch)
+        if (frame_parse(slice_of(in.p + at, in.n - at), f) && f->seq > p->expected && f->epoch >= p->epoch &&
+            !frame_cut(p, f))
             return at;
     }
     return in.n;
@@ -353,8 +377,13 @@ static enum err replay_take(struct replay *p, const struct frame *f) {
     p->expected = f->seq + 1;
     p->crc = f->crc;
     p->chain = true;
-    if (f->epoch > p->epoch)
+    if (f->epoch > p->epoch) {
         p->epoch = f->epoch;
+        if (p->scanning)
+            life_note(p, f);
+    }
+    if (f->seq > p->last_seen)
+        p->last_seen = f->seq;
     if (f->durable > p->proven)
         p->proven = f->durable;
     if (p->scanning || f->seq <= p->from)
@@ -375,6 +404,8 @@ static enum err replay_bytes(struct replay *p, struct slice in) {
     while (at + FRAME_HEADER_BYTES <= in.n) {
         struct frame f;
         bool good = frame_parse(slice_of(in.p + at, in.n - at), &f);
+        if (good && !p->scanning && f.seq > p->from && frame_cut(p, &f))
+            break;
         if (good && frame_follows(p, &f)) {
             enum err e = replay_take(p, &f);
             if (e != OK)
@@ -387,16 +418,21 @@ static enum err replay_bytes(struct replay *p, struct slice in) {
             p->chain = false;
             continue;
         }
+        if (good && f.seq < p->expected && f.epoch > p->epoch) { /* a later life goes on before what it cut */
+            p->expected = f.seq;
+            p->chain = false;
+            continue;
+        }
         /* An old frame of a file that is used again: the end of this file. */
         if (good && f.seq < p->expected)
             break;
-        bool zeroes = be32_get(in.p + at) == 0;
+        /* Such a file may also go on in the middle of an old frame; a torn one has at least its number. */
+        bool torn = be32_get(in.p + at) == FRAME_MAGIC && be64_get(in.p + at + 16) >= p->expected;
         size_t next = good && f.seq > p->expected && f.epoch >= p->epoch && (p->scanning || p->expected <= p->proven)
                           ? at : find_next(p, in, at, &f);
         if (next == in.n) {
-            if (!zeroes && !p->scanning) {
+            if (torn && !p->scanning) {
                 p->r->torn_bytes += good ? f.bytes : FRAME_HEADER_BYTES;
-                p->torn = true;
             }
             break;
         }
@@ -472,11 +508,16 @@ static enum err replay_all(struct replay *p, struct listing *l, uint64_t first_n
         if (l->wal[i] < first_needed)
             continue;
         enum err e = replay_file(&scan, l->wal[i], &size);
-        if (e != OK)
+        if (e != OK) {
+            free(scan.lives);
             return e;
+        }
         replay_next_file(&scan);
     }
     p->proven = scan.proven;
+    p->last_seen = scan.last_seen;
+    p->lives = scan.lives;
+    p->n_lives = scan.n_lives;
     for (size_t i = 0; i < l->n_wal; i++) {
         enum err e = OK;
         size = p->st->config.wal_file_bytes;
@@ -550,9 +591,14 @@ enum err store_recover(struct store *st, struct store_recovery *r, struct error 
     x = replay_all(&p, &l, first_needed);
     report_missing(&p);
     uint64_t last = l.n_wal > 0 ? l.wal[l.n_wal - 1] : st->wal.number;
+    if (p.n_lives > 0 && p.lives[p.n_lives - 1].epoch > p.epoch)
+        p.epoch = p.lives[p.n_lives - 1].epoch;
     free(l.wal);
+    free(p.lives);
+    /* With durability os what was shown may be lost without a trace: the epoch tells consumers. */
+    bool bump = st->config.durability == DURABILITY_OS && (!clean || p.last_seen > p.from);
     if (x == OK)
-        x = settle(st, p.torn && st->config.durability == DURABILITY_OS);
+        x = settle(st, bump);
     st->replaying = false;
     if (x != OK)
         return error_set(e, x, "cannot recover the data directory: %s; nothing was acknowledged from it", err_name(x));
@@ -563,7 +609,8 @@ enum err store_recover(struct store *st, struct store_recovery *r, struct error 
     st->checkpoint.seq = st->wal.seq;
     st->sealed = true;
     r->clean = clean && r->frames == 0;
-    if (r->frames > 0 || r->torn_bytes > 0 || !found) {
+    /* Frames that were cut must never be read again as what follows the snapshot. */
+    if (r->frames > 0 || p.last_seen > p.from || r->torn_bytes > 0 || bump || !found) {
         st->wal.number++; /* what the new snapshot needs begins behind all there is */
         x = snapshot_write_now(st, false);
         if (x != OK)
