@@ -41,6 +41,7 @@ static struct buf build(enum batch_codec codec) {
     b.producer_id = 77;
     b.producer_epoch = 3;
     b.base_sequence = 9;
+    b.attributes = BATCH_ATTR_TXN | BATCH_ATTR_CODEC; /* the codec bits are finish's to set */
     batch_add(&b, 0, 5000, SLICE("key"), SLICE("value"), headers, 2);
     batch_add(&b, 1, 4990, SLICE_NULL, SLICE(""), NULL, 0);
     batch_add(&b, 7, 5100, SLICE(""), SLICE_NULL, NULL, 0);
@@ -68,6 +69,7 @@ static void test_build(void **state) {
         assert_int_equal(b.producer_epoch, 3);
         assert_int_equal(b.base_sequence, 9);
         assert_int_equal(batch_codec(&b), codec);
+        assert_true(b.attributes & BATCH_ATTR_TXN);
         assert_int_equal(codec_decompress(batch_codec(&b), b.records, LIMIT, &records), OK);
 
         struct record_iter it = {.batch = &b, .rest = buf_slice(&records)};
