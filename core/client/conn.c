@@ -387,7 +387,7 @@ static void conn_closed_by_peer(struct conn *c, int error) {
 }
 
 static void conn_bad_size(struct conn *c, const uint8_t bad[4]) {
-    const char *guess = frame_guess(bad);
+    const char *guess = memcmp(bad, "HTTP", 4) == 0 ? "HTTP" : frame_guess(bad);
     if (guess != NULL)
         conn_fail(c, ERR_CORRUPT, "%s does not speak Kafka's protocol in the clear, it looks like %s%s", c->name, guess,
                   strcmp(guess, "TLS") == 0 ? " · try -X security.protocol=ssl" : "");
