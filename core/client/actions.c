@@ -18,7 +18,11 @@
 
 #define TIMEOUT_MS 9000
 
-struct action_offset { char *topic; int32_t partition; int64_t offset; };
+struct action_offset {
+    char *topic;
+    int32_t partition;
+    int64_t offset;
+};
 struct action {
     uint64_t id;
     enum client_action_kind kind;
@@ -30,10 +34,10 @@ struct action {
     size_t n_offsets;
     bool validate_only;
     int64_t started_us;
-    struct client_event *event;     /* filled as answers come */
+    struct client_event *event; /* filled as answers come */
     size_t parts_left;
     bool failed;
-    struct action *next;            /* deferred until a broker can be asked */
+    struct action *next; /* deferred until a broker can be asked */
 };
 struct action_part {
     struct action_part *next;
@@ -41,7 +45,7 @@ struct action_part {
     struct action *action;
     struct rbroker *broker;
     struct conn *conn;
-    bool finding;                   /* asks for the coordinator first */
+    bool finding; /* asks for the coordinator first */
 };
 
 /* ---- life ---- */
@@ -63,8 +67,9 @@ uint64_t client_act(struct client *c, const struct client_action *in) {
     a->n_offsets = in->n_offsets;
     a->offsets = mem_zalloc(in->n_offsets * sizeof *a->offsets);
     for (size_t i = 0; i < in->n_offsets; i++)
-        a->offsets[i] = (struct action_offset){mem_strdup(in->offsets[i].topic != NULL ? in->offsets[i].topic : a->name),
-                                               in->offsets[i].partition, in->offsets[i].offset};
+        a->offsets[i] =
+            (struct action_offset){mem_strdup(in->offsets[i].topic != NULL ? in->offsets[i].topic : a->name),
+                                   in->offsets[i].partition, in->offsets[i].offset};
     uint64_t id = a->id;
     client_hand_action(c, a);
     return id;
@@ -103,7 +108,8 @@ static const char *action_done_what(const struct action *a) {
     case ACTION_CREATE_TOPIC: return a->validate_only ? "could create topic" : "created topic";
     case ACTION_DELETE_TOPIC: return "deleted topic";
     case ACTION_ADD_PARTITIONS: return a->validate_only ? "could add partitions to topic" : "added partitions to topic";
-    case ACTION_ALTER_CONFIG: return a->validate_only ? "could change the configs of topic" : "changed the configs of topic";
+    case ACTION_ALTER_CONFIG:
+        return a->validate_only ? "could change the configs of topic" : "changed the configs of topic";
     case ACTION_DELETE_RECORDS: return "deleted records of topic";
     case ACTION_DELETE_GROUP: return "deleted group";
     case ACTION_RESET_OFFSETS: return "reset the offsets of group";
@@ -139,7 +145,8 @@ static void action_error(struct action *a, int16_t error, struct slice message) 
     if (a->kind == ACTION_RESET_OFFSETS && (error == KAFKA_UNKNOWN_MEMBER_ID || error == KAFKA_ILLEGAL_GENERATION))
         action_fail(a, error, "%s: it has members at work · stop them first", kafka_error_name(error));
     else if (message.n > 0)
-        action_fail(a, error, "%s: %.*s", kafka_error_name(error), (int)(message.n < 600 ? message.n : 600), (const char *)message.p);
+        action_fail(a, error, "%s: %.*s", kafka_error_name(error), (int)(message.n < 600 ? message.n : 600),
+                    (const char *)message.p);
     else
         action_fail(a, error, "%s: %s", kafka_error_name(error), kafka_error_text(error));
 }
@@ -247,7 +254,8 @@ static void send_alter_config(struct action_part *p) {
     struct incremental_alter_configs_req_alterable_config *v = mem_alloc(a->n_configs * sizeof *v);
     for (size_t i = 0; i < a->n_configs; i++)
         v[i] = (struct incremental_alter_configs_req_alterable_config){
-            .name = slice_cstr(a->configs[i].name), .config_operation = a->configs[i].value == NULL ? 1 : 0,
+            .name = slice_cstr(a->configs[i].name),
+            .config_operation = a->configs[i].value == NULL ? 1 : 0,
             .value = a->configs[i].value != NULL ? slice_cstr(a->configs[i].value) : SLICE_NULL};
     t.configs.n = (int32_t)a->n_configs;
     t.configs.v = v;
@@ -314,7 +322,8 @@ static void send_reset(struct action_part *p) {
         struct slice name = slice_cstr(a->offsets[i].topic);
         v[i] = (struct offset_commit_req_partition){.partition_index = a->offsets[i].partition,
                                                     .committed_offset = a->offsets[i].offset,
-                                                    .committed_leader_epoch = -1, .committed_metadata = SLICE("")};
+                                                    .committed_leader_epoch = -1,
+                                                    .committed_metadata = SLICE("")};
         struct offset_commit_req_topic *last = q.topics.n > 0 ? &topics[q.topics.n - 1] : NULL;
         if (last == NULL || !slice_eq(last->name, name)) {
             last = &topics[q.topics.n++];
@@ -482,9 +491,7 @@ static bool take_answer(struct action *a, const struct conn_answer *an, struct a
             for (int32_t k = 0; k < m.commit.topics.v[i].partitions.n; k++)
                 action_error(a, m.commit.topics.v[i].partitions.v[k].error_code, SLICE_NULL);
         break;
-    case ACTION_DESCRIBE_CONFIGS:
-        take_configs(a, &m.configs);
-        break;
+    case ACTION_DESCRIBE_CONFIGS: take_configs(a, &m.configs); break;
     }
     return true;
 }
@@ -581,15 +588,14 @@ void action_run(struct client *c, struct action *a) {
         return;
     }
     if (b == NULL) {
-        action_fail(a, KAFKA_BROKER_NOT_AVAILABLE, "no broker can be reached%s%s", r->why[0] != '\0' ? ": " : "", r->why);
+        action_fail(a, KAFKA_BROKER_NOT_AVAILABLE, "no broker can be reached%s%s", r->why[0] != '\0' ? ": " : "",
+                    r->why);
         action_finish(c, a);
         return;
     }
     a->parts_left = 1;
     switch (a->kind) {
-    case ACTION_DELETE_RECORDS:
-        records_run(c, a);
-        return;
+    case ACTION_DELETE_RECORDS: records_run(c, a); return;
     case ACTION_DELETE_GROUP:
     case ACTION_RESET_OFFSETS: {
         struct rgroup *g = NULL;
@@ -598,9 +604,7 @@ void action_run(struct client *c, struct action *a) {
         action_add(c, a, known ? g->coordinator : b, !known);
         return;
     }
-    default:
-        action_add(c, a, b, false);
-        return;
+    default: action_add(c, a, b, false); return;
     }
 }
 

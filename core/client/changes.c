@@ -6,9 +6,7 @@
 
 #include "core/base/text.h"
 
-char *change_name(struct slice s, char out[128]) {
-    return text_safe(s, out, 128);
-}
+char *change_name(struct slice s, char out[128]) { return text_safe(s, out, 128); }
 
 void change_say(struct client *c, const char *format, ...) {
     char raw[1024], text[1024];

@@ -17,9 +17,7 @@
 
 #define STOP_WAIT_US 1000000
 
-int64_t client_now_us(void) {
-    return wire_now_us();
-}
+int64_t client_now_us(void) { return wire_now_us(); }
 
 int64_t client_wall_ms(void) {
     struct timespec t;
@@ -94,9 +92,7 @@ struct client_event *client_next_event(struct client *c) {
     return node != NULL ? &node->ev : NULL;
 }
 
-uint64_t client_events_dropped(const struct client *c) {
-    return atomic_load(&c->dropped);
-}
+uint64_t client_events_dropped(const struct client *c) { return atomic_load(&c->dropped); }
 
 void client_log(struct client *c, int level, const char *format, ...) {
     char raw[1024], text[1024];
@@ -135,22 +131,14 @@ static void command_free(struct command *k) {
 
 static void client_obey(struct client *c, struct command *k) {
     switch (k->kind) {
-    case COMMAND_INTEREST:
-        reader_take_interest(&c->reader, &k->interest);
-        break;
-    case COMMAND_REFRESH:
-        reader_refresh(&c->reader);
-        break;
-    case COMMAND_RECONNECT:
-        reader_reconnect(&c->reader, k->bootstrap);
-        break;
+    case COMMAND_INTEREST: reader_take_interest(&c->reader, &k->interest); break;
+    case COMMAND_REFRESH: reader_refresh(&c->reader); break;
+    case COMMAND_RECONNECT: reader_reconnect(&c->reader, k->bootstrap); break;
     case COMMAND_ACTION:
         action_run(c, k->action);
         k->action = NULL;
         break;
-    case COMMAND_STOP:
-        c->stopping = true;
-        break;
+    case COMMAND_STOP: c->stopping = true; break;
     }
     command_free(k);
 }
@@ -181,10 +169,14 @@ static struct slice *copy_slices(const struct slice *v, size_t n) {
 void client_set_interest(struct client *c, const struct client_interest *i) {
     struct command *k = mem_zalloc(sizeof *k);
     k->kind = COMMAND_INTEREST;
-    k->interest = (struct interest){
-        .topics = copy_slices(i->topics, i->n_topics), .n_topics = i->n_topics,
-        .groups = copy_slices(i->groups, i->n_groups), .n_groups = i->n_groups,
-        .all_offsets = i->all_offsets, .all_groups = i->all_groups, .sizes = i->sizes, .quorum = i->quorum};
+    k->interest = (struct interest){.topics = copy_slices(i->topics, i->n_topics),
+                                    .n_topics = i->n_topics,
+                                    .groups = copy_slices(i->groups, i->n_groups),
+                                    .n_groups = i->n_groups,
+                                    .all_offsets = i->all_offsets,
+                                    .all_groups = i->all_groups,
+                                    .sizes = i->sizes,
+                                    .quorum = i->quorum};
     client_command(c, k);
 }
 
@@ -211,9 +203,7 @@ void client_hand_action(struct client *c, struct action *a) {
 
 /* ---- snapshots ---- */
 
-int client_fd(const struct client *c) {
-    return c->fd;
-}
+int client_fd(const struct client *c) { return c->fd; }
 
 struct snapshot *client_poll(struct client *c) {
     uint64_t n;

@@ -28,7 +28,7 @@
 
 struct conn_resolve {
     uv_getaddrinfo_t req;
-    struct conn *conn;      /* NULL: nobody waits any more */
+    struct conn *conn; /* NULL: nobody waits any more */
 };
 
 static void conn_fail(struct conn *c, enum err err, const char *format, ...) WEIR_PRINTF(3, 4);
@@ -98,9 +98,7 @@ void wire_fini(struct wire *w) {
 
 /* ---- failure ---- */
 
-static void poll_closed(uv_handle_t *h) {
-    free(h);
-}
+static void poll_closed(uv_handle_t *h) { free(h); }
 
 /* Closes what is open; the state is the caller's business. */
 static void conn_close_socket(struct conn *c) {
@@ -138,8 +136,12 @@ static void conn_end_calls(struct conn *c, enum err err) {
     c->depth++;
     while (call != NULL) {
         struct conn_call *next = call->next;
-        struct conn_answer a = {.err = err, .why = c->why, .key = call->key, .version = call->version,
-                                .sent_us = call->sent_us, .at_us = wire_now_us()};
+        struct conn_answer a = {.err = err,
+                                .why = c->why,
+                                .key = call->key,
+                                .version = call->version,
+                                .sent_us = call->sent_us,
+                                .at_us = wire_now_us()};
         if (call->done != NULL)
             call->done(call->ctx, &a);
         free(call);
@@ -190,14 +192,15 @@ static void conn_on_timer(struct timer *t, void *ctx) {
                   CONN_CONNECT_US / 1000000);
         return;
     case CONN_CONNECTING:
-        conn_fail(c, ERR_TIMEOUT, "cannot reach %s: no answer within %lld s · is the address right, does a firewall drop it?",
-                  c->name, CONN_CONNECT_US / 1000000);
+        conn_fail(c, ERR_TIMEOUT,
+                  "cannot reach %s: no answer within %lld s · is the address right, does a firewall drop it?", c->name,
+                  CONN_CONNECT_US / 1000000);
         return;
     case CONN_VERSIONS:
-        conn_fail(c, ERR_TIMEOUT, "%s accepts connections but does not answer · is it a Kafka broker, is it stopped?", c->name);
+        conn_fail(c, ERR_TIMEOUT, "%s accepts connections but does not answer · is it a Kafka broker, is it stopped?",
+                  c->name);
         return;
-    default:
-        break;
+    default: break;
     }
     if (c->first == NULL)
         return;
@@ -247,10 +250,14 @@ static void conn_enqueue(struct conn *c, const struct proto_message *m, int vers
                          conn_answer_fn *done, void *ctx) {
     struct conn_call *call = mem_zalloc(sizeof *call);
     c->next_correlation = c->next_correlation == INT32_MAX ? 1 : c->next_correlation + 1;
-    *call = (struct conn_call){.done = done, .ctx = ctx, .sent_us = wire_now_us(),
-                               .correlation_id = c->next_correlation, .key = m->key, .version = (int16_t)version};
-    struct proto_request_header h = {.key = m->key, .version = (int16_t)version,
-                                     .correlation_id = call->correlation_id, .client_id = SLICE("weir")};
+    *call = (struct conn_call){.done = done,
+                               .ctx = ctx,
+                               .sent_us = wire_now_us(),
+                               .correlation_id = c->next_correlation,
+                               .key = m->key,
+                               .version = (int16_t)version};
+    struct proto_request_header h = {
+        .key = m->key, .version = (int16_t)version, .correlation_id = call->correlation_id, .client_id = SLICE("weir")};
     struct proto_out *out = &c->wire->out;
     proto_out_clear(out);
     proto_encode_request_header(&h, &out->head);
@@ -315,8 +322,8 @@ static void conn_on_versions(void *ctx, const struct conn_answer *a) {
     enum err e = proto_decode(PROTO_MESSAGE(api_versions_resp), version, a->body, &arena, &r, &used);
     if (e != OK || r.error_code != 0) {
         c->broken = ERR_CORRUPT;
-        snprintf(c->broken_why, sizeof c->broken_why, "%s does not speak Kafka's protocol: its first answer %s", c->name,
-                 e != OK ? "makes no sense" : "is an error");
+        snprintf(c->broken_why, sizeof c->broken_why, "%s does not speak Kafka's protocol: its first answer %s",
+                 c->name, e != OK ? "makes no sense" : "is an error");
     } else {
         conn_take_versions(c, &r);
         c->state = CONN_UP;
@@ -366,8 +373,13 @@ static enum frame_next conn_on_frame(void *ctx, uint8_t *frame, size_t n) {
         c->backoff_us = 0;
     if (c->state == CONN_UP && c->first == NULL)
         timers_cancel(&c->wire->timers, &c->timer);
-    struct conn_answer a = {.err = OK, .why = "", .key = call->key, .version = call->version,
-                            .body = slice_of(frame + used, n - used), .sent_us = call->sent_us, .at_us = now};
+    struct conn_answer a = {.err = OK,
+                            .why = "",
+                            .key = call->key,
+                            .version = call->version,
+                            .body = slice_of(frame + used, n - used),
+                            .sent_us = call->sent_us,
+                            .at_us = now};
     if (call->done != NULL)
         call->done(call->ctx, &a);
     free(call);
@@ -377,11 +389,12 @@ static enum frame_next conn_on_frame(void *ctx, uint8_t *frame, size_t n) {
 static void conn_closed_by_peer(struct conn *c, int error) {
     const char *cause = error != 0 ? errno_text(error) : "it closed the connection";
     if (c->state == CONN_VERSIONS)
-        conn_fail(c, ERR_NET, "cannot talk to %s: %s at the first request · does it want TLS (-X security.protocol=ssl)?",
-                  c->name, cause);
-    else if (c->answers == 0 && c->first != NULL)
-        conn_fail(c, ERR_NET, "cannot talk to %s: %s · does it want SASL (-X security.protocol=sasl_plaintext)?", c->name,
+        conn_fail(c, ERR_NET,
+                  "cannot talk to %s: %s at the first request · does it want TLS (-X security.protocol=ssl)?", c->name,
                   cause);
+    else if (c->answers == 0 && c->first != NULL)
+        conn_fail(c, ERR_NET, "cannot talk to %s: %s · does it want SASL (-X security.protocol=sasl_plaintext)?",
+                  c->name, cause);
     else
         conn_fail(c, ERR_NET, "lost %s: %s", c->name, cause);
 }

@@ -106,7 +106,9 @@ void conn_open(struct conn *c);
 /* Forgets the backoff: the user asked. */
 void conn_hurry(struct conn *c);
 static inline bool conn_is_up(const struct conn *c) { return c->state == CONN_UP; }
-static inline bool conn_is_busy(const struct conn *c) { return c->state != CONN_UP && c->state != CONN_DOWN && c->state != CONN_IDLE; }
+static inline bool conn_is_busy(const struct conn *c) {
+    return c->state != CONN_UP && c->state != CONN_DOWN && c->state != CONN_IDLE;
+}
 /* The highest version that both sides know, at most `max`; -1: none. */
 int conn_version(const struct conn *c, int16_t key, int max);
 /* Only when UP.  The body is encoded before it returns. */

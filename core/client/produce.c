@@ -23,7 +23,10 @@ struct producer {
 struct produce {
     struct producer *_Atomic slots[ACKS_N][CODEC_N];
 };
-struct owed { uint64_t id; int64_t sent_us; };
+struct owed {
+    uint64_t id;
+    int64_t sent_us;
+};
 
 static void on_queue(rd_kafka_t *rk, void *ctx) {
     (void)rk;
@@ -45,11 +48,9 @@ static struct producer *producer_new(struct client *c, int acks, enum batch_code
         return NULL;
     snprintf(text, sizeof text, "%d", acks);
     const char *const settings[][2] = {
-        {"request.required.acks", text},
-        {"compression.codec", codec_name(codec)},
-        {"message.timeout.ms", "30000"},
-        {"message.max.bytes", "100000000"},     /* the broker's limit is the one that counts */
-        {"partitioner", "murmur2_random"},      /* as Java's clients do */
+        {"request.required.acks", text},    {"compression.codec", codec_name(codec)}, {"message.timeout.ms", "30000"},
+        {"message.max.bytes", "100000000"}, /* the broker's limit is the one that counts */
+        {"partitioner", "murmur2_random"},  /* as Java's clients do */
     };
     enum err err = OK;
     for (size_t i = 0; err == OK && i < sizeof settings / sizeof *settings; i++)
@@ -78,7 +79,10 @@ static void receipt_text(struct client_event *ev, const rd_kafka_message_t *m, i
         const char *text = rd_kafka_message_errstr(m);
         buf_printf(&b, "%s: %s", rd_kafka_err2name(m->err), text_safe(slice_cstr(text), why, sizeof why));
     } else if (m->offset >= 0) {
-        buf_printf(&b, "%s/%d@%lld acks=%s", topic, m->partition, (long long)m->offset, acks < 0 ? "all" : acks == 0 ? "0" : "1");
+        buf_printf(&b, "%s/%d@%lld acks=%s", topic, m->partition, (long long)m->offset,
+                   acks < 0    ? "all"
+                   : acks == 0 ? "0"
+                               : "1");
     } else {
         buf_printf(&b, "%s/%d sent, acks=0", topic, m->partition);
     }
@@ -181,13 +185,9 @@ uint64_t client_produce(struct client *c, const struct produce_message *m) {
     return id;
 }
 
-size_t client_produce_pending(const struct client *c) {
-    return atomic_load(&c->receipts_owed);
-}
+size_t client_produce_pending(const struct client *c) { return atomic_load(&c->receipts_owed); }
 
-void produce_start(struct client *c) {
-    c->produce = mem_zalloc(sizeof *c->produce);
-}
+void produce_start(struct client *c) { c->produce = mem_zalloc(sizeof *c->produce); }
 
 /* The client thread is gone; what is not acknowledged by now is given up. */
 void produce_stop(struct client *c) {

@@ -6,8 +6,12 @@
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
     struct client *c = rd_kafka_opaque(rk);
-    client_log(c, level <= 3 ? LOG_ERROR : level <= 5 ? LOG_WARN : level == 6 ? LOG_INFO : LOG_DEBUG, "librdkafka %s: %s",
-               facility, text);
+    client_log(c,
+               level <= 3   ? LOG_ERROR
+               : level <= 5 ? LOG_WARN
+               : level == 6 ? LOG_INFO
+                            : LOG_DEBUG,
+               "librdkafka %s: %s", facility, text);
 }
 
 enum err rdk_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct error *e) {

@@ -23,13 +23,11 @@
 #include <stdlib.h>
 
 #define PUBLISH_GAP_US 100000
-#define QUORUM_PERIOD 5             /* intervals */
-#define METADATA_PERIOD 5           /* intervals, for large clusters */
-#define METADATA_LARGE 2000         /* partitions */
+#define QUORUM_PERIOD 5     /* intervals */
+#define METADATA_PERIOD 5   /* intervals, for large clusters */
+#define METADATA_LARGE 2000 /* partitions */
 
-int64_t reader_interval(const struct reader *r) {
-    return r->client->config.refresh_us;
-}
+int64_t reader_interval(const struct reader *r) { return r->client->config.refresh_us; }
 
 /* ---- publishing ---- */
 
@@ -183,7 +181,7 @@ static void reader_connect_broker(struct reader *r, struct rbroker *b) {
         }
         struct conn *seed = r->seed;
         if (seed != NULL && seed->port == b->port && strcmp(seed->host, b->host) == 0) {
-            b->conn = seed;         /* the seed is this broker */
+            b->conn = seed; /* the seed is this broker */
             seed->user = b;
             r->seed = NULL;
         } else {
@@ -378,7 +376,8 @@ static void reader_tick(struct reader *r) {
         int64_t period = r->n_parts > METADATA_LARGE && !r->metadata_soon ? METADATA_PERIOD * interval : interval / 2;
         if (now - r->metadata_asked_us >= period || r->metadata_asked_us == 0)
             topics_ask_metadata(r, c);
-        if (r->quorum_asked_us == 0 || now - r->quorum_asked_us >= (r->interest.quorum ? interval / 2 : QUORUM_PERIOD * interval))
+        if (r->quorum_asked_us == 0 ||
+            now - r->quorum_asked_us >= (r->interest.quorum ? interval / 2 : QUORUM_PERIOD * interval))
             cluster_ask_quorum(r, c);
         topics_want(r, true);
         groups_want(r, true);
@@ -423,7 +422,7 @@ void reader_after_metadata(struct reader *r, struct conn *c) {
     reader_pass(r);
     topics_ask_configs(r);
     r->asking = false;
-    actions_again(r->client);         /* a seed that became a broker's connection does not come up again */
+    actions_again(r->client); /* a seed that became a broker's connection does not come up again */
 }
 
 /* ---- commands ---- */

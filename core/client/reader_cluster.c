@@ -65,7 +65,7 @@ void cluster_ask_sizes(struct reader *r, struct rbroker *b, int64_t now) {
     }
     struct describe_log_dirs_req q;
     proto_init(PROTO_STRUCT(describe_log_dirs_req), &q);
-    q.topics.n = -1;                /* null: all */
+    q.topics.n = -1; /* null: all */
     b->sizes_busy = true;
     reader_send(r, b->conn, PROTO_MESSAGE(describe_log_dirs_req), version, &q, on_sizes, &(struct rcall){.broker = b});
 }
@@ -90,7 +90,8 @@ static void quorum_member(struct reader *r, const struct describe_quorum_resp_re
 
 static void quorum_take(struct reader *r, const struct describe_quorum_resp_partition *p, int64_t at_us) {
     if (r->controller_true && r->controller != p->leader_id)
-        change_say(r->client, "the controller moved from %d to %d (epoch %d)", r->controller, p->leader_id, p->leader_epoch);
+        change_say(r->client, "the controller moved from %d to %d (epoch %d)", r->controller, p->leader_id,
+                   p->leader_epoch);
     r->controller = p->leader_id;
     r->controller_epoch = p->leader_epoch;
     r->controller_true = true;
@@ -110,8 +111,8 @@ static void on_quorum(void *ctx, const struct conn_answer *a) {
     struct describe_quorum_resp m;
     r->quorum_busy = false;
     if (a->err == OK && !r->closing) {
-        if (conn_decode(a, &r->scratch, &m) == OK && m.error_code == 0 && m.topics.n == 1 && m.topics.v[0].partitions.n == 1 &&
-            m.topics.v[0].partitions.v[0].error_code == 0)
+        if (conn_decode(a, &r->scratch, &m) == OK && m.error_code == 0 && m.topics.n == 1 &&
+            m.topics.v[0].partitions.n == 1 && m.topics.v[0].partitions.v[0].error_code == 0)
             quorum_take(r, &m.topics.v[0].partitions.v[0], a->at_us);
         arena_reset(&r->scratch);
     }
@@ -139,7 +140,7 @@ void cluster_ask_quorum(struct reader *r, struct conn *c) {
 
 /* The release whose broker supports this metadata.version at most. */
 static const char *const levels[] = {
-    [7] = "3.3", [8] = "3.4", [9] = "3.5", [10] = "3.5", [11] = "3.5", [12] = "3.6", [13] = "3.6", [14] = "3.6",
+    [7] = "3.3",  [8] = "3.4",  [9] = "3.5",  [10] = "3.5", [11] = "3.5", [12] = "3.6", [13] = "3.6", [14] = "3.6",
     [15] = "3.7", [16] = "3.7", [17] = "3.7", [18] = "3.7", [19] = "3.7", [20] = "3.8", [21] = "3.9", [22] = "4.0",
     [23] = "4.0", [24] = "4.0", [25] = "4.0", [26] = "4.1", [27] = "4.1", [28] = "4.2", [29] = "4.2", [30] = "4.3",
 };

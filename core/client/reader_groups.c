@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define LIST_PERIOD 5               /* intervals, when no group is on the screen */
+#define LIST_PERIOD 5 /* intervals, when no group is on the screen */
 #define GROUPS_SMALL 100
 #define GROUPS_SWEEP_TICKS 5
 #define DESCRIBE_MAX 100
@@ -56,7 +56,7 @@ static void group_remove(struct reader *r, struct rgroup *g) {
 void reader_free_groups(struct reader *r) {
     struct rgroup *g, *next;
     HASH_ITER(hh, r->groups, g, next)
-        group_remove(r, g);
+    group_remove(r, g);
     free(r->groups_sorted);
     r->groups_sorted = NULL;
     r->n_groups = 0;
@@ -259,7 +259,8 @@ static void classic_assignment(struct reader *r, struct rgroup *g, struct model_
     int version = be16_get(bytes.p) > 3 ? 3 : be16_get(bytes.p);
     arena_init(&arena, bytes.n * 16 + 4096);
     (void)r;
-    if (proto_decode(PROTO_MESSAGE(consumer_assignment), version, slice_of(bytes.p + 2, bytes.n - 2), &arena, &as, &used) == OK) {
+    if (proto_decode(PROTO_MESSAGE(consumer_assignment), version, slice_of(bytes.p + 2, bytes.n - 2), &arena, &as,
+                     &used) == OK) {
         for (int32_t i = 0; i < as.assigned_partitions.n; i++)
             n += (size_t)as.assigned_partitions.v[i].partitions.n;
         struct model_assigned *v = assigned_room(g, m, n);
@@ -371,9 +372,11 @@ static void groups_ask_describe(struct reader *r, struct rbroker *b, struct rgro
     classic.groups.v = next.group_ids.v = ids;
     round_sent(r);
     if (consumer)
-        reader_send(r, b->conn, PROTO_MESSAGE(consumer_group_describe_req), version, &next, on_describe, &(struct rcall){.broker = b});
+        reader_send(r, b->conn, PROTO_MESSAGE(consumer_group_describe_req), version, &next, on_describe,
+                    &(struct rcall){.broker = b});
     else
-        reader_send(r, b->conn, PROTO_MESSAGE(describe_groups_req), version, &classic, on_describe, &(struct rcall){.broker = b});
+        reader_send(r, b->conn, PROTO_MESSAGE(describe_groups_req), version, &classic, on_describe,
+                    &(struct rcall){.broker = b});
 }
 
 /* ---- commits ---- */

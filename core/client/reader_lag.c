@@ -15,11 +15,14 @@
 
 #define ROWS_MAX 200000
 #define ROUND_AGAIN_US 500000
-#define GROWING 5                   /* judgements in a row that make a group hurt */
+#define GROWING 5 /* judgements in a row that make a group hurt */
 
 /* ---- rows ---- */
 
-struct seat { struct slice topic; int32_t partition, member; };
+struct seat {
+    struct slice topic;
+    int32_t partition, member;
+};
 
 static int by_seat(const void *a, const void *b) {
     const struct seat *x = a, *y = b;
@@ -53,8 +56,15 @@ struct layout {
 
 static void layout_row(struct layout *l, struct slice topic, int32_t partition) {
     struct rgroup *g = l->group;
-    struct model_lag row = {.topic = topic, .partition = partition, .kind = LAG_UNKNOWN, .committed = -1, .start = -1,
-                            .end = -1, .lag = -1, .member = -1, .at_us = l->at_us};
+    struct model_lag row = {.topic = topic,
+                            .partition = partition,
+                            .kind = LAG_UNKNOWN,
+                            .committed = -1,
+                            .start = -1,
+                            .end = -1,
+                            .lag = -1,
+                            .member = -1,
+                            .at_us = l->at_us};
     while (l->commit_at < g->n_commits && g->commits[l->commit_at].partition == partition &&
            slice_eq(g->commits[l->commit_at].topic, topic)) {
         row.committed = g->commits[l->commit_at].offset;
@@ -81,7 +91,8 @@ static void layout_topic(struct reader *r, struct layout *l, struct slice from) 
         if (l->commit_at < g->n_commits && slice_eq(g->commits[l->commit_at].topic, topic) &&
             g->commits[l->commit_at].partition < next)
             next = g->commits[l->commit_at].partition;
-        if (l->seat_at < l->n_seats && slice_eq(l->seats[l->seat_at].topic, topic) && l->seats[l->seat_at].partition < next)
+        if (l->seat_at < l->n_seats && slice_eq(l->seats[l->seat_at].topic, topic) &&
+            l->seats[l->seat_at].partition < next)
             next = l->seats[l->seat_at].partition;
         if (next == INT64_MAX)
             break;
@@ -111,8 +122,9 @@ static void rows_lay_out(struct reader *r, struct rgroup *g) {
         else if (l.seat_at >= l.n_seats)
             topic = g->commits[l.commit_at].topic;
         else
-            topic = slice_cmp(l.seats[l.seat_at].topic, g->commits[l.commit_at].topic) < 0 ? l.seats[l.seat_at].topic
-                                                                                         : g->commits[l.commit_at].topic;
+            topic = slice_cmp(l.seats[l.seat_at].topic, g->commits[l.commit_at].topic) < 0
+                        ? l.seats[l.seat_at].topic
+                        : g->commits[l.commit_at].topic;
         int32_t before = l.commit_at + l.seat_at;
         layout_topic(r, &l, topic);
         if (before == l.commit_at + l.seat_at)
@@ -198,7 +210,12 @@ static void group_trouble(struct rgroup *g, int64_t before, bool had, bool lost,
         g->trouble = TROUBLE_NONE;
 }
 
-struct tally { int64_t lag, commits; int32_t n_commits, n_known; bool lost, ahead, unknown, rated; double in; };
+struct tally {
+    int64_t lag, commits;
+    int32_t n_commits, n_known;
+    bool lost, ahead, unknown, rated;
+    double in;
+};
 
 static void row_judge(struct reader *r, struct rgroup *g, struct model_lag *row, struct rtopic *t, struct tally *sum) {
     struct rpart *p = t != NULL ? topic_part(t, row->partition) : NULL;

@@ -49,8 +49,11 @@ static void part_sum(struct part_sums *sum, const struct rpart *p) {
 
 static void topic_copy(struct snapshot *s, struct model_topic *to, const struct rtopic *t) {
     struct arena *a = &s->arena;
-    struct part_sums sum = {.at_us = INT64_MAX, .bytes_at_us = INT64_MAX, .known = t->n_parts > 0,
-                            .bytes_known = t->n_parts > 0, .rates_known = t->n_parts > 0};
+    struct part_sums sum = {.at_us = INT64_MAX,
+                            .bytes_at_us = INT64_MAX,
+                            .known = t->n_parts > 0,
+                            .bytes_known = t->n_parts > 0,
+                            .rates_known = t->n_parts > 0};
     *to = (struct model_topic){.name = arena_dup(a, t->name), .id = t->id, .error = t->error, .internal = t->internal};
     struct model_partition *parts = arena_alloc(a, (size_t)t->n_parts * sizeof *parts);
     const int32_t *nodes = copy(a, t->nodes, t->n_nodes, sizeof *t->nodes);
@@ -59,11 +62,18 @@ static void topic_copy(struct snapshot *s, struct model_topic *to, const struct 
     for (int32_t i = 0; i < t->n_parts; i++) {
         const struct rpart *p = &t->parts[i];
         const int32_t *at = nodes != NULL ? nodes + p->nodes_at : NULL;
-        parts[i] = (struct model_partition){
-            .index = p->index, .leader = p->leader, .leader_epoch = p->leader_epoch, .error = p->error,
-            .replicas = {p->n_replicas, at}, .isr = {p->n_isr, at != NULL ? at + p->n_replicas : NULL},
-            .offline = {p->n_offline, at != NULL ? at + p->n_replicas + p->n_isr : NULL},
-            .start = p->start, .end = p->end, .bytes = p->bytes, .in = p->in};
+        parts[i] =
+            (struct model_partition){.index = p->index,
+                                     .leader = p->leader,
+                                     .leader_epoch = p->leader_epoch,
+                                     .error = p->error,
+                                     .replicas = {p->n_replicas, at},
+                                     .isr = {p->n_isr, at != NULL ? at + p->n_replicas : NULL},
+                                     .offline = {p->n_offline, at != NULL ? at + p->n_replicas + p->n_isr : NULL},
+                                     .start = p->start,
+                                     .end = p->end,
+                                     .bytes = p->bytes,
+                                     .in = p->in};
         to->in_sync += p->n_isr;
         to->replicas += p->n_replicas;
         if (i == 0 || p->n_replicas > to->replication)
@@ -75,7 +85,8 @@ static void topic_copy(struct snapshot *s, struct model_topic *to, const struct 
     enum value_state unknown = sum.failed || t->error != 0 ? VALUE_FAILED : VALUE_WANTED;
     to->messages = sum.known ? (struct value){sum.messages, sum.at_us, sum.failed ? VALUE_FAILED : VALUE_KNOWN}
                              : (struct value){0, 0, unknown};
-    to->bytes = sum.bytes_known ? (struct value){sum.bytes, sum.bytes_at_us, VALUE_KNOWN} : (struct value){0, 0, VALUE_WANTED};
+    to->bytes =
+        sum.bytes_known ? (struct value){sum.bytes, sum.bytes_at_us, VALUE_KNOWN} : (struct value){0, 0, VALUE_WANTED};
     to->in = (struct rate){sum.in, sum.rates_known ? VALUE_KNOWN : VALUE_WANTED};
     to->history = history_copy(a, &t->history);
     to->trouble = sum.offline || t->error != 0 ? TROUBLE_BAD : to->in_sync < to->replicas ? TROUBLE_SOON : TROUBLE_NONE;
@@ -149,14 +160,24 @@ static const struct model_lag *rows_copy(struct arena *a, const struct rgroup *g
 
 static void group_copy(struct snapshot *s, struct model_group *to, const struct rgroup *g) {
     struct arena *a = &s->arena;
-    *to = (struct model_group){
-        .id = arena_dup(a, g->id), .state = text(a, g->state), .type = text(a, g->type),
-        .protocol_type = arena_dup(a, g->protocol_type), .protocol = arena_dup(a, g->protocol),
-        .coordinator = g->coordinator != NULL ? g->coordinator->id : -1, .error = g->error, .why = text(a, g->why),
-        .trouble = g->trouble, .lag = g->lag, .in = g->in, .out = g->out, .at_us = g->lag_us};
+    *to = (struct model_group){.id = arena_dup(a, g->id),
+                               .state = text(a, g->state),
+                               .type = text(a, g->type),
+                               .protocol_type = arena_dup(a, g->protocol_type),
+                               .protocol = arena_dup(a, g->protocol),
+                               .coordinator = g->coordinator != NULL ? g->coordinator->id : -1,
+                               .error = g->error,
+                               .why = text(a, g->why),
+                               .trouble = g->trouble,
+                               .lag = g->lag,
+                               .in = g->in,
+                               .out = g->out,
+                               .at_us = g->lag_us};
     enum value_state unknown = g->why[0] != '\0' ? VALUE_FAILED : VALUE_WANTED;
-    to->n_members = g->described ? (struct value){g->n_members, g->commits_us, VALUE_KNOWN} : (struct value){0, 0, unknown};
-    to->n_topics = g->lag_us != 0 ? (struct value){g->rows.n_topics, g->lag_us, VALUE_KNOWN} : (struct value){0, 0, unknown};
+    to->n_members =
+        g->described ? (struct value){g->n_members, g->commits_us, VALUE_KNOWN} : (struct value){0, 0, unknown};
+    to->n_topics =
+        g->lag_us != 0 ? (struct value){g->rows.n_topics, g->lag_us, VALUE_KNOWN} : (struct value){0, 0, unknown};
     if (g->lag_us == 0 && g->lag.state == VALUE_WANTED)
         to->lag.state = unknown;
     if (g->error != 0)
@@ -188,11 +209,19 @@ static void brokers_copy(struct reader *r, struct snapshot *s) {
         return;
     for (size_t i = 0; i < r->n_brokers; i++) {
         const struct rbroker *b = r->brokers[i];
-        v[i] = (struct model_broker){
-            .id = b->id, .host = arena_dup(&s->arena, slice_cstr(b->host)), .port = b->port,
-            .rack = arena_dup(&s->arena, b->rack), .leads = b->leads, .groups = b->groups, .bytes = b->bytes,
-            .answered = b->answered, .why = text(&s->arena, b->why), .voter = b->voter, .observer = b->observer,
-            .quorum_lag = b->quorum_lag, .fetch_age_ms = b->fetch_age_ms};
+        v[i] = (struct model_broker){.id = b->id,
+                                     .host = arena_dup(&s->arena, slice_cstr(b->host)),
+                                     .port = b->port,
+                                     .rack = arena_dup(&s->arena, b->rack),
+                                     .leads = b->leads,
+                                     .groups = b->groups,
+                                     .bytes = b->bytes,
+                                     .answered = b->answered,
+                                     .why = text(&s->arena, b->why),
+                                     .voter = b->voter,
+                                     .observer = b->observer,
+                                     .quorum_lag = b->quorum_lag,
+                                     .fetch_age_ms = b->fetch_age_ms};
         if (b->why[0] != '\0')
             v[i].answered.state = VALUE_FAILED;
     }

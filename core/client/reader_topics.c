@@ -13,7 +13,7 @@
 
 #define PARTS_MAX 2000000
 #define START_PERIOD_US 10000000
-#define REST_LARGE 2000             /* up to this many partitions the rest is read at every tick */
+#define REST_LARGE 2000 /* up to this many partitions the rest is read at every tick */
 #define REST_SWEEP_TICKS 10
 #define OFFSETS_PER_REQUEST 20000
 #define CONFIGS_PERIOD_US 60000000
@@ -61,7 +61,7 @@ static void topic_remove(struct reader *r, struct rtopic *t) {
 void reader_free_topics(struct reader *r) {
     struct rtopic *t, *next;
     HASH_ITER(hh, r->topics, t, next)
-        topic_remove(r, t);
+    topic_remove(r, t);
     free(r->topics_sorted);
     r->topics_sorted = NULL;
     r->n_topics = r->n_parts = 0;
@@ -280,7 +280,7 @@ void topics_ask_metadata(struct reader *r, struct conn *c) {
         return;
     struct metadata_req q;
     proto_init(PROTO_STRUCT(metadata_req), &q);
-    q.topics.n = -1;                /* null: all */
+    q.topics.n = -1; /* null: all */
     q.allow_auto_topic_creation = false;
     r->metadata_busy = true;
     r->metadata_conn = c;
@@ -318,7 +318,8 @@ void topics_want(struct reader *r, bool tick) {
 
 /* ---- ListOffsets ---- */
 
-static void part_take_end(struct reader *r, struct rtopic *t, struct rpart *p, int64_t offset, const struct conn_answer *a) {
+static void part_take_end(struct reader *r, struct rtopic *t, struct rpart *p, int64_t offset,
+                          const struct conn_answer *a) {
     p->end = (struct value){offset, a->at_us, VALUE_KNOWN};
     p->end_seen_us = a->sent_us;
     if (p->base_us == 0 || offset < p->base_end) {
@@ -398,15 +399,17 @@ struct offsets_pick {
     enum want want;
     int64_t timestamp, now;
     bool for_lag;
-    size_t topic_at;                /* goes on here */
+    size_t topic_at; /* goes on here */
 };
 
-static bool part_due(const struct reader *r, const struct rtopic *t, const struct rpart *p, const struct offsets_pick *k) {
+static bool part_due(const struct reader *r, const struct rtopic *t, const struct rpart *p,
+                     const struct offsets_pick *k) {
     if (p->leader != k->broker->id)
         return false;
     int64_t asked = k->timestamp == LATEST ? p->end_asked_us : p->start_asked_us;
     if (k->for_lag)
-        return p->lag_round == r->lag_round && (k->timestamp == LATEST ? p->end_asked_us : p->start_asked_us) < r->round_us;
+        return p->lag_round == r->lag_round &&
+               (k->timestamp == LATEST ? p->end_asked_us : p->start_asked_us) < r->round_us;
     if (t->want != k->want)
         return false;
     if (asked == 0)

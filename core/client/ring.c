@@ -75,7 +75,8 @@ static uint8_t *append(uint8_t *to, struct slice s) {
     return to + s.n;
 }
 
-bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, struct slice value, struct slice headers) {
+bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, struct slice value,
+              struct slice headers) {
     size_t n = sizeof *rec + key.n + value.n + headers.n;
     n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     if (!make_room(r, n))

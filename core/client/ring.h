@@ -33,7 +33,8 @@ struct ring {
 void ring_init(struct ring *r, size_t size_bytes, bool lossless);
 void ring_fini(struct ring *r);
 /* False: lossless, and no room until more is read. */
-bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, struct slice value, struct slice headers);
+bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, struct slice value,
+              struct slice headers);
 static inline size_t ring_count(const struct ring *r) { return r->last + 1 - r->first; }
 /* The record of a serial within first..last, and where its bytes begin. */
 const struct ring_record *ring_get(const struct ring *r, uint64_t serial, const uint8_t **bytes);

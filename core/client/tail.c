@@ -57,8 +57,12 @@ bool tail_take(struct tail *t, const struct tail_record *r) {
         key.n = t->spec.cut_bytes;
     if (value.n > t->spec.cut_bytes)
         value.n = t->spec.cut_bytes;
-    struct ring_record rec = {.partition = r->partition, .n_headers = r->n_headers, .append_time = r->append_time,
-                              .offset = r->offset, .timestamp_ms = r->timestamp_ms, .key_bytes = r->key.n,
+    struct ring_record rec = {.partition = r->partition,
+                              .n_headers = r->n_headers,
+                              .append_time = r->append_time,
+                              .offset = r->offset,
+                              .timestamp_ms = r->timestamp_ms,
+                              .key_bytes = r->key.n,
                               .value_bytes = r->value.n};
     if (headers.n > t->spec.cut_bytes) {
         headers.n = 0; /* cut headers cannot be walked */
@@ -86,7 +90,8 @@ void tail_tell(struct tail *t) {
         at_end = at_end && p->at_end;
         finished = finished && p->done;
     }
-    bool news = t->unseen || t->stats.at_end != at_end || t->stats.distance != distance || (finished && !t->stats.finished);
+    bool news =
+        t->unseen || t->stats.at_end != at_end || t->stats.distance != distance || (finished && !t->stats.finished);
     t->stats.distance = distance;
     t->stats.at_end = at_end;
     if (now - t->rate_us >= RATE_US) {
@@ -149,7 +154,9 @@ enum err tail_open(struct client *c, const struct tail_spec *spec, struct tail *
     t->spec.partitions = t->partitions;
     if (t->spec.cut_bytes == 0)
         t->spec.cut_bytes = CUT_BYTES;
-    size_t size = spec->ring_bytes == 0 ? RING_BYTES : spec->ring_bytes < RING_BYTES_MIN ? RING_BYTES_MIN : spec->ring_bytes;
+    size_t size = spec->ring_bytes == 0               ? RING_BYTES
+                  : spec->ring_bytes < RING_BYTES_MIN ? RING_BYTES_MIN
+                                                      : spec->ring_bytes;
     ring_init(&t->ring, size, spec->lossless);
     t->stats.distance = -1;
     t->rate_us = wire_now_us();
@@ -186,12 +193,17 @@ void tail_get_stats(struct tail *t, struct tail_stats *out) {
 }
 
 static void row_fill(struct tail_row *row, uint64_t serial, const struct ring_record *rec, const uint8_t *bytes) {
-    *row = (struct tail_row){
-        .serial = serial, .partition = rec->partition, .offset = rec->offset, .timestamp_ms = rec->timestamp_ms,
-        .append_time = rec->append_time, .key = {rec->key_null ? NULL : bytes, rec->key_n},
-        .value = {rec->value_null ? NULL : bytes + rec->key_n, rec->value_n}, .key_bytes = rec->key_bytes,
-        .value_bytes = rec->value_bytes, .n_headers = rec->n_headers,
-        .headers = {bytes + rec->key_n + rec->value_n, rec->headers_n}};
+    *row = (struct tail_row){.serial = serial,
+                             .partition = rec->partition,
+                             .offset = rec->offset,
+                             .timestamp_ms = rec->timestamp_ms,
+                             .append_time = rec->append_time,
+                             .key = {rec->key_null ? NULL : bytes, rec->key_n},
+                             .value = {rec->value_null ? NULL : bytes + rec->key_n, rec->value_n},
+                             .key_bytes = rec->key_bytes,
+                             .value_bytes = rec->value_bytes,
+                             .n_headers = rec->n_headers,
+                             .headers = {bytes + rec->key_n + rec->value_n, rec->headers_n}};
 }
 
 size_t tail_rows(struct tail *t, uint64_t from, struct tail_row *rows, size_t n) {

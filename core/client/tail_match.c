@@ -49,7 +49,8 @@ bool tail_match_bytes(const struct tail_match *m, struct slice s) {
     return memmem(s.p, s.n, m->text, m->n) != NULL;
 }
 
-bool tail_match_record(const struct tail_match *m, struct slice key, struct slice value, struct slice headers, int32_t n_headers) {
+bool tail_match_record(const struct tail_match *m, struct slice key, struct slice value, struct slice headers,
+                       int32_t n_headers) {
     if (tail_match_all(m) || tail_match_bytes(m, value) || tail_match_bytes(m, key))
         return true;
     for (int32_t i = 0; i < n_headers; i++) {

@@ -19,6 +19,7 @@ void tail_match_fini(struct tail_match *m);
 bool tail_match_bytes(const struct tail_match *m, struct slice s);
 static inline bool tail_match_all(const struct tail_match *m) { return m->text == NULL && !m->is_regex; }
 /* headers: encoded as in a record. */
-bool tail_match_record(const struct tail_match *m, struct slice key, struct slice value, struct slice headers, int32_t n_headers);
+bool tail_match_record(const struct tail_match *m, struct slice key, struct slice value, struct slice headers,
+                       int32_t n_headers);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define BATCH 10000
-#define LOCKED_RUN 64               /* records stored per holding of the lock */
+#define LOCKED_RUN 64 /* records stored per holding of the lock */
 #define WAIT_MS 100
 #define ASK_MS 10000
 #define HIGH_PERIOD_US 200000
@@ -22,7 +22,7 @@ struct source {
     rd_kafka_queue_t *queue;
     rd_kafka_message_t **batch;
     struct buf headers;
-    size_t started;                 /* partitions whose fetching was started */
+    size_t started; /* partitions whose fetching was started */
 };
 
 static bool source_new(struct source *s) {
@@ -35,8 +35,9 @@ static bool source_new(struct source *s) {
         return false;
     }
     static const char *const settings[][2] = {
-        {"enable.auto.commit", "false"}, {"enable.partition.eof", "true"}, {"queued.max.messages.kbytes", "16384"},
-        {"fetch.error.backoff.ms", "100"}, {"allow.auto.create.topics", "false"}, {"statistics.interval.ms", "0"},
+        {"enable.auto.commit", "false"},         {"enable.partition.eof", "true"},
+        {"queued.max.messages.kbytes", "16384"}, {"fetch.error.backoff.ms", "100"},
+        {"allow.auto.create.topics", "false"},   {"statistics.interval.ms", "0"},
         {"fetch.queue.backoff.ms", "1"}, /* only from 2.2 on */
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
@@ -94,8 +95,8 @@ static bool find_partitions(struct source *s) {
     struct tail_part *parts = mem_zalloc(n * sizeof *parts);
     bool ok = true;
     for (size_t i = 0; i < n; i++) {
-        parts[i] = (struct tail_part){.partition = t->spec.n_partitions > 0 ? t->partitions[i] : mt->partitions[i].id,
-                                      .next = -1, .high = -1};
+        parts[i] = (struct tail_part){
+            .partition = t->spec.n_partitions > 0 ? t->partitions[i] : mt->partitions[i].id, .next = -1, .high = -1};
         if (parts[i].partition < 0 || parts[i].partition >= mt->partition_cnt) {
             tail_fail(t, "cannot read %s: it has no partition %d", t->spec.topic, parts[i].partition);
             ok = false;
@@ -132,7 +133,8 @@ static bool find_starts(struct source *s) {
     for (size_t i = 0; i < t->n_parts; i++) {
         struct tail_part *p = &t->parts[i];
         int64_t low, high;
-        rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(s->rk, t->spec.topic, p->partition, &low, &high, ASK_MS);
+        rd_kafka_resp_err_t err =
+            rd_kafka_query_watermark_offsets(s->rk, t->spec.topic, p->partition, &low, &high, ASK_MS);
         if (err != 0) {
             tail_fail(t, "cannot read %s/%d: %s", t->spec.topic, p->partition, rd_kafka_err2str(err));
             return false;
@@ -225,9 +227,13 @@ static bool take_message(struct source *s, const rd_kafka_message_t *m) {
         return true;
     rd_kafka_timestamp_type_t kind;
     int32_t n_headers = encode_headers(s, m);
-    struct tail_record r = {.partition = m->partition, .offset = m->offset,
-                            .timestamp_ms = rd_kafka_message_timestamp(m, &kind), .key = {m->key, m->key_len},
-                            .value = {m->payload, m->len}, .headers = buf_slice(&s->headers), .n_headers = n_headers};
+    struct tail_record r = {.partition = m->partition,
+                            .offset = m->offset,
+                            .timestamp_ms = rd_kafka_message_timestamp(m, &kind),
+                            .key = {m->key, m->key_len},
+                            .value = {m->payload, m->len},
+                            .headers = buf_slice(&s->headers),
+                            .n_headers = n_headers};
     r.append_time = kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
     bool go_on = tail_take(t, &r);
     p->done = p->done || p->next >= p->end;
@@ -243,8 +249,7 @@ static bool fatal(struct source *s, const rd_kafka_message_t *m) {
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         tail_fail(s->tail, "%s/%d: %s", s->tail->spec.topic, m->partition, rd_kafka_message_errstr(m));
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -270,8 +275,8 @@ static void learn_ends(struct source *s) {
     struct tail *t = s->tail;
     for (size_t i = 0; i < t->n_parts; i++) {
         int64_t low, high;
-        if (rd_kafka_get_watermark_offsets(s->rk, t->spec.topic, t->parts[i].partition, &low, &high) == 0 && high >= 0 &&
-            high > t->parts[i].high)
+        if (rd_kafka_get_watermark_offsets(s->rk, t->spec.topic, t->parts[i].partition, &low, &high) == 0 &&
+            high >= 0 && high > t->parts[i].high)
             t->parts[i].high = high;
     }
 }

@@ -11,7 +11,11 @@
 
 #define PEERS_MAX 16
 
-struct peer { int fd; struct buf in; struct buf held; };
+struct peer {
+    int fd;
+    struct buf in;
+    struct buf held;
+};
 
 static struct sockaddr_in loopback(uint16_t port) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -48,9 +52,9 @@ static void send_all(int fd, const uint8_t *p, size_t n) {
 /* ---- answers ---- */
 
 static void versions_answer(struct fake *f, struct api_versions_resp *r, struct arena *a) {
-    static const int16_t keys[][3] = {{API_METADATA, 0, 12}, {API_LIST_OFFSETS, 1, 7}, {API_LIST_GROUPS, 0, 4},
-                                      {API_DESCRIBE_GROUPS, 0, 5}, {API_OFFSET_FETCH, 1, 8}, {API_DESCRIBE_CONFIGS, 1, 4},
-                                      {API_API_VERSIONS, 0, 3}, {API_CREATE_TOPICS, 2, 7}};
+    static const int16_t keys[][3] = {
+        {API_METADATA, 0, 12},    {API_LIST_OFFSETS, 1, 7},     {API_LIST_GROUPS, 0, 4},  {API_DESCRIBE_GROUPS, 0, 5},
+        {API_OFFSET_FETCH, 1, 8}, {API_DESCRIBE_CONFIGS, 1, 4}, {API_API_VERSIONS, 0, 3}, {API_CREATE_TOPICS, 2, 7}};
     size_t n = sizeof keys / sizeof *keys;
     r->api_keys.v = arena_zalloc(a, n * sizeof *r->api_keys.v);
     r->api_keys.n = (int32_t)n;
@@ -82,12 +86,14 @@ static void topic_answer(struct fake *f, struct metadata_resp_topic *t, const ch
     }
 }
 
-static void metadata_answer(struct fake *f, const struct metadata_req *q, struct metadata_resp *r, struct arena *a, int version) {
+static void metadata_answer(struct fake *f, const struct metadata_req *q, struct metadata_resp *r, struct arena *a,
+                            int version) {
     if (version >= 4 && q->allow_auto_topic_creation)
         f->auto_create_seen = true;
     r->brokers.v = arena_zalloc(a, sizeof *r->brokers.v);
     r->brokers.n = 1;
-    r->brokers.v[0] = (struct metadata_resp_broker){.node_id = 1, .host = slice_cstr(f->advertised_host),
+    r->brokers.v[0] = (struct metadata_resp_broker){.node_id = 1,
+                                                    .host = slice_cstr(f->advertised_host),
                                                     .port = f->advertised_port != 0 ? f->advertised_port : f->port};
     r->cluster_id = SLICE("fake-cluster");
     r->controller_id = 1;
@@ -97,7 +103,8 @@ static void metadata_answer(struct fake *f, const struct metadata_req *q, struct
     topic_answer(f, &r->topics.v[1], "beta", a);
 }
 
-static void offsets_answer(struct fake *f, const struct list_offsets_req *q, struct list_offsets_resp *r, struct arena *a) {
+static void offsets_answer(struct fake *f, const struct list_offsets_req *q, struct list_offsets_resp *r,
+                           struct arena *a) {
     r->topics.n = q->topics.n;
     r->topics.v = arena_zalloc(a, (size_t)q->topics.n * sizeof *r->topics.v);
     for (int32_t i = 0; i < q->topics.n; i++) {
@@ -116,13 +123,13 @@ static void offsets_answer(struct fake *f, const struct list_offsets_req *q, str
 static void groups_answer(struct list_groups_resp *r, struct arena *a) {
     r->groups.v = arena_zalloc(a, sizeof *r->groups.v);
     r->groups.n = 1;
-    r->groups.v[0] = (struct list_groups_resp_listed_group){.group_id = SLICE("crew"), .protocol_type = SLICE("consumer"),
-                                                            .group_state = SLICE("Stable")};
+    r->groups.v[0] = (struct list_groups_resp_listed_group){
+        .group_id = SLICE("crew"), .protocol_type = SLICE("consumer"), .group_state = SLICE("Stable")};
 }
 
 static void describe_answer(struct describe_groups_resp *r, struct arena *a) {
-    static const uint8_t assignment[] = {0, 0, 0, 0, 0, 1, 0, 5, 'a', 'l', 'p', 'h', 'a', 0, 0, 0, 1, 0, 0, 0, 2,
-                                         0xff, 0xff, 0xff, 0xff};
+    static const uint8_t assignment[] = {0, 0, 0, 0, 0, 1, 0, 5, 'a',  'l',  'p',  'h', 'a',
+                                         0, 0, 0, 1, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff};
     r->groups.v = arena_zalloc(a, sizeof *r->groups.v);
     r->groups.n = 1;
     struct describe_groups_resp_described_group *g = r->groups.v;
@@ -133,9 +140,12 @@ static void describe_answer(struct describe_groups_resp *r, struct arena *a) {
     g->protocol_data = SLICE("range");
     g->members.v = arena_zalloc(a, sizeof *g->members.v);
     g->members.n = 1;
-    g->members.v[0] = (struct describe_groups_resp_described_group_member){
-        .member_id = SLICE("m-1"), .client_id = SLICE("rower"), .client_host = SLICE("/127.0.0.1"),
-        .member_metadata = SLICE(""), .member_assignment = slice_of(assignment, sizeof assignment)};
+    g->members.v[0] = (struct describe_groups_resp_described_group_member){.member_id = SLICE("m-1"),
+                                                                           .client_id = SLICE("rower"),
+                                                                           .client_host = SLICE("/127.0.0.1"),
+                                                                           .member_metadata = SLICE(""),
+                                                                           .member_assignment =
+                                                                               slice_of(assignment, sizeof assignment)};
 }
 
 /* Partitions 0 and 1 are committed, 2 never was. */
@@ -169,7 +179,8 @@ static void commits_answer(struct fake *f, struct offset_fetch_resp *r, struct a
     }
 }
 
-static void configs_answer(struct fake *f, const struct describe_configs_req *q, struct describe_configs_resp *r, struct arena *a) {
+static void configs_answer(struct fake *f, const struct describe_configs_req *q, struct describe_configs_resp *r,
+                           struct arena *a) {
     r->results.n = q->resources.n;
     r->results.v = arena_zalloc(a, (size_t)q->resources.n * sizeof *r->results.v);
     for (int32_t i = 0; i < q->resources.n; i++) {
@@ -196,14 +207,24 @@ static void create_answer(const struct create_topics_req *q, struct create_topic
 
 static void answer(struct fake *f, struct peer *peer, const struct proto_request_header *h, struct slice body) {
     union {
-        struct api_versions_req versions; struct metadata_req metadata; struct list_offsets_req offsets;
-        struct list_groups_req groups; struct describe_groups_req describe; struct offset_fetch_req commits;
-        struct describe_configs_req configs; struct create_topics_req create;
+        struct api_versions_req versions;
+        struct metadata_req metadata;
+        struct list_offsets_req offsets;
+        struct list_groups_req groups;
+        struct describe_groups_req describe;
+        struct offset_fetch_req commits;
+        struct describe_configs_req configs;
+        struct create_topics_req create;
     } q;
     union {
-        struct api_versions_resp versions; struct metadata_resp metadata; struct list_offsets_resp offsets;
-        struct list_groups_resp groups; struct describe_groups_resp describe; struct offset_fetch_resp commits;
-        struct describe_configs_resp configs; struct create_topics_resp create;
+        struct api_versions_resp versions;
+        struct metadata_resp metadata;
+        struct list_offsets_resp offsets;
+        struct list_groups_resp groups;
+        struct describe_groups_resp describe;
+        struct offset_fetch_resp commits;
+        struct describe_configs_resp configs;
+        struct create_topics_resp create;
     } r;
     int16_t version = h->version;
     bool refuse = h->key == API_API_VERSIONS && f->old && version > 0;
@@ -216,7 +237,10 @@ static void answer(struct fake *f, struct peer *peer, const struct proto_request
     weir_assert(proto_decode(req, h->version, body, &a, &q, &used) == OK);
     proto_init(resp->body, &r);
     switch (h->key) {
-    case API_API_VERSIONS: versions_answer(f, &r.versions, &a); r.versions.error_code = refuse ? 35 : 0; break;
+    case API_API_VERSIONS:
+        versions_answer(f, &r.versions, &a);
+        r.versions.error_code = refuse ? 35 : 0;
+        break;
     case API_METADATA: metadata_answer(f, &q.metadata, &r.metadata, &a, version); break;
     case API_LIST_OFFSETS: offsets_answer(f, &q.offsets, &r.offsets, &a); break;
     case API_LIST_GROUPS: groups_answer(&r.groups, &a); break;
@@ -228,7 +252,8 @@ static void answer(struct fake *f, struct peer *peer, const struct proto_request
     }
     struct proto_out out = {0};
     struct buf frame = {0};
-    proto_encode_response_header(h->key, version, h->correlation_id + (f->mood == FAKE_WRONG_ID && h->key != 18), &out.head);
+    proto_encode_response_header(h->key, version, h->correlation_id + (f->mood == FAKE_WRONG_ID && h->key != 18),
+                                 &out.head);
     proto_encode(resp, version, &r, &out);
     size_t size = proto_out_size(&out);
     if (f->mood == FAKE_LIES && h->key == API_METADATA)

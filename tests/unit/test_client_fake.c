@@ -60,16 +60,20 @@ static struct client_event *wait_event(struct client *c, enum client_event_kind 
     return NULL;
 }
 
-static bool has(struct slice s, const char *part) {
-    return memmem(s.p, s.n, part, strlen(part)) != NULL;
-}
+static bool has(struct slice s, const char *part) { return memmem(s.p, s.n, part, strlen(part)) != NULL; }
 static void assert_has(struct slice s, const char *part) {
     if (!has(s, part))
         fail_msg("\"%.*s\" does not say \"%s\"", SLICE_ARG(s), part);
 }
 
-static bool has_topics(const struct snapshot *s, void *ctx) { (void)ctx; return s->topics.n > 0; }
-static bool is_down(const struct snapshot *s, void *ctx) { (void)ctx; return s->link == LINK_DOWN; }
+static bool has_topics(const struct snapshot *s, void *ctx) {
+    (void)ctx;
+    return s->topics.n > 0;
+}
+static bool is_down(const struct snapshot *s, void *ctx) {
+    (void)ctx;
+    return s->link == LINK_DOWN;
+}
 static bool has_messages(const struct snapshot *s, void *ctx) {
     (void)ctx;
     return s->topics.n > 0 && s->topics.v[0].messages.state == VALUE_KNOWN;
@@ -332,7 +336,8 @@ static void test_action(void **state) {
     struct fake f = {.end = 4};
     fake_start(&f);
     struct client *c = client_to(f.port, true);
-    uint64_t id = client_act(c, &(struct client_action){.kind = ACTION_CREATE_TOPIC, .name = "fresh", .partitions = 3, .replication = -1});
+    uint64_t id = client_act(
+        c, &(struct client_action){.kind = ACTION_CREATE_TOPIC, .name = "fresh", .partitions = 3, .replication = -1});
     struct client_event *ev = wait_event(c, EVENT_ACTION, NULL);
     assert_int_equal(ev->id, id);
     assert_true(ev->ok);
@@ -389,11 +394,21 @@ static void test_reconnect(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_first), cmocka_unit_test(test_lag), cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_lost_and_found), cmocka_unit_test(test_strangers), cmocka_unit_test(test_lies),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_wrong_names), cmocka_unit_test(test_advertised_name),
-        cmocka_unit_test(test_second_seed), cmocka_unit_test(test_old_broker), cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_once), cmocka_unit_test(test_action), cmocka_unit_test(test_action_without_cluster),
+        cmocka_unit_test(test_names_first),
+        cmocka_unit_test(test_lag),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_lost_and_found),
+        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_wrong_names),
+        cmocka_unit_test(test_advertised_name),
+        cmocka_unit_test(test_second_seed),
+        cmocka_unit_test(test_old_broker),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_once),
+        cmocka_unit_test(test_action),
+        cmocka_unit_test(test_action_without_cluster),
         cmocka_unit_test(test_reconnect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

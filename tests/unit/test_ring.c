@@ -154,10 +154,8 @@ static void test_filter(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_oldest_out),
-        cmocka_unit_test(test_what_was_read_is_not_dropped),
-        cmocka_unit_test(test_lossless_waits),
-        cmocka_unit_test(test_larger_than_the_ring),
+        cmocka_unit_test(test_oldest_out),     cmocka_unit_test(test_what_was_read_is_not_dropped),
+        cmocka_unit_test(test_lossless_waits), cmocka_unit_test(test_larger_than_the_ring),
         cmocka_unit_test(test_filter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
