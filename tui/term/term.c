@@ -4,6 +4,7 @@
 #include "tui/term/term.h"
 
 #include "tui/term/keys_read.h"
+#include "tui/term/quiet.h"
 #include "tui/term/signals.h"
 
 #include "core/base/text.h"
@@ -84,6 +85,19 @@ static void term_brackets(bool on) {
     fflush(stdout);
 }
 
+/* rmcup, cnorm, sgr0: what a crash has to write. */
+static void term_prepare_crash(void) {
+    static const char *const names[] = {"sgr0", "cnorm", "rmcup"};
+    char all[200] = "";
+    for (size_t i = 0; i < 3; i++) {
+        const char *s = tigetstr(names[i]);
+        size_t at = strlen(all);
+        if (s && s != (const char *)-1)
+            snprintf(all + at, sizeof all - at, "%s", s);
+    }
+    quiet_on_crash(all);
+}
+
 enum err term_open(const struct term_options *o, struct error *e) {
     static const char *const bare[] = {"vt1", "vt2", "vt5", "dumb", "ansi", NULL};
     const char *no_color = getenv("NO_COLOR"), *name = getenv("TERM");
@@ -94,8 +108,10 @@ enum err term_open(const struct term_options *o, struct error *e) {
     enum err err = signals_open(e);
     if (err != OK)
         return err;
+    quiet_begin();
     term.screen = newterm(NULL, stdout, stdin);
     if (!term.screen) {
+        quiet_end();
         signals_close();
         return error_set(e, ERR_UNSUPPORTED, "the terminal \"%s\" is not known here or cannot place the cursor; "
                                              "set TERM, for example to xterm-256color", name ? name : "");
@@ -108,6 +124,7 @@ enum err term_open(const struct term_options *o, struct error *e) {
         use_default_colors();
         term.colours = COLORS;
     }
+    term_prepare_crash();
     term_brackets(true);
     theme_mono(&term.theme);
     canvas_init(&term.shown, COLS, LINES, term.ascii);
@@ -126,6 +143,7 @@ void term_close(void) {
         delscreen(term.screen);
     }
     canvas_fini(&term.shown);
+    quiet_end();
     signals_close();
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+
 #define FORMAT_SIZE 40
 
 char *fmt_group(char *out, int64_t v);                              /* 1,204,551 */

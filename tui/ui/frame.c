@@ -155,16 +155,17 @@ static int hint_width(const struct canvas *c, const struct frame_hint *h) {
 void frame_hints(struct canvas *c, int y, const struct frame_hint *hints, int n) {
     int right = c->w - 1, x = 1;
     canvas_fill(c, y, 0, c->w, ROLE_text, ' ');
-    for (int i = n - 1; i >= 0; i--) {
-        if (!hints[i].bad)
-            continue;
-        int w = hint_width(c, &hints[i]);
-        hint_paint(c, y, right - w, w, &hints[i]);
-        right -= w + 2;
-    }
+    for (int pass = 0; pass < 2; pass++) /* destructive ones outermost */
+        for (int i = n - 1; i >= 0; i--) {
+            if (pass == 0 ? !hints[i].bad : !hints[i].right)
+                continue;
+            int w = hint_width(c, &hints[i]);
+            hint_paint(c, y, right - w, w, &hints[i]);
+            right -= w + 2;
+        }
     for (int i = 0; i < n; i++) {
         int w = hint_width(c, &hints[i]);
-        if (hints[i].bad || x + w > right)
+        if (hints[i].bad || hints[i].right || x + w > right)
             continue;
         x += hint_paint(c, y, x, w, &hints[i]) + 2;
     }

@@ -8,7 +8,7 @@
 struct frame_tab {
     char key;
     const char *name;
-    char count[24];         /* "" none, "…" not known yet */
+    char count[48];         /* "" none, "…" not known yet */
     int trouble;            /* rows that hurt, 0 none */
     bool current;
 };
@@ -17,6 +17,7 @@ struct frame_hint {
     const char *label;
     bool off;               /* cannot act now */
     bool bad;               /* destructive: set apart at the right */
+    bool right;             /* always there: before the destructive ones */
 };
 void frame_status(struct canvas *c, int y, const struct snapshot *s, const struct look_env *env, const char *address,
                   bool read_only);

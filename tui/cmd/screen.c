@@ -1,0 +1,146 @@
+/* Where a key goes: dialog, prompt, page, typing view, key map - in this order. */
+#include "tui/cmd/command.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+static bool run_from_view(struct ui *u, const char *line) {
+    return screen_run((struct screen *)(void *)((char *)u - offsetof(struct screen, ui)), line);
+}
+
+void screen_init(struct screen *s, struct client *client, const char *address, const struct screen_hooks *hooks) {
+    *s = (struct screen){0};
+    if (hooks)
+        s->hooks = *hooks;
+    ui_init(&s->ui, client, address);
+    s->ui.run = run_from_view;
+}
+
+void screen_fini(struct screen *s) {
+    ui_fini(&s->ui);
+    prompt_fini(&s->prompt);
+    block_fini(&s->page);
+}
+
+void screen_page(struct screen *s, const char *title) {
+    block_clear(&s->page);
+    snprintf(s->page_title, sizeof s->page_title, "%s", title);
+    s->page_open = true;
+    s->page_top = 0;
+    s->ui.dirty = true;
+}
+
+bool screen_run(struct screen *s, const char *line) {
+    line += strspn(line, " ");
+    size_t n = strcspn(line, " ");
+    if (n == 0)
+        return true;
+    const struct command *c = command_named(line, n);
+    if (!c) {
+        ui_say(&s->ui, ROLE_bad, "no command is called %.*s; ? shows them", (int)n, line);
+        return false;
+    }
+    const char *arg = line + n + strspn(line + n, " ");
+    char copy[512];
+    snprintf(copy, sizeof copy, "%s", arg);
+    for (size_t end = strlen(copy); end > 0 && copy[end - 1] == ' '; end--)
+        copy[end - 1] = '\0';
+    if (!(c->views & (1u << ui_view(&s->ui)->id)) && c->function == cmd_verb) {
+        ui_say(&s->ui, ROLE_bad, "%s does not apply here", c->name);
+        return false;
+    }
+    return command_run(s, c, copy);
+}
+
+static void filter_typed(struct screen *s, enum prompt_result result) {
+    struct table *t = ui_table(&s->ui);
+    const char *text = result == PROMPT_CANCELLED ? s->typed_filter : edit_cstr(&s->prompt.edit);
+    if (t)
+        table_set_filter(t, text);
+    else if (result == PROMPT_DONE)
+        ui_verb(&s->ui, VERB_FILTER, text);
+    ui_refilter(&s->ui);
+}
+
+static void prompt_keyed(struct screen *s, const struct key *k) {
+    enum prompt_result result = prompt_key(&s->prompt, k);
+    s->ui.dirty = true;
+    if (s->prompt.kind == '/') {
+        if (result != PROMPT_TAKEN)
+            filter_typed(s, result);
+    } else if (result == PROMPT_DONE) {
+        char line[1024];
+        snprintf(line, sizeof line, "%s", edit_cstr(&s->prompt.edit));
+        screen_run(s, line);
+    }
+}
+
+static void page_keyed(struct screen *s, const struct key *k) {
+    static const struct { const char *key; int by; } moves[] = {
+        {"j", 1}, {"down", 1}, {"k", -1}, {"up", -1}, {"pgdn", 20}, {"space", 20}, {"pgup", -20}, {"g", -100000},
+        {"home", -100000}, {"G", 100000}, {"end", 100000},
+    };
+    s->ui.dirty = true;
+    for (size_t i = 0; i < sizeof moves / sizeof *moves; i++)
+        if (key_is(k, moves[i].key)) {
+            s->page_top += moves[i].by;
+            return;
+        }
+    s->page_open = false;
+}
+
+void screen_key(struct screen *s, const struct key *k) {
+    struct view *v = ui_view(&s->ui);
+    if (s->ui.message[0]) {
+        s->ui.message[0] = '\0';
+        s->ui.dirty = true;
+    }
+    if (s->ui.dialog.open) {
+        dialog_key(&s->ui.dialog, k);
+        s->ui.dirty = true;
+    } else if (s->prompt.open) {
+        prompt_keyed(s, k);
+    } else if (s->page_open) {
+        page_keyed(s, k);
+    } else if (!v->ops->key || !v->ops->key(v, &s->ui, k)) {
+        const struct command *c = command_of_key(s, k->name);
+        if (c)
+            command_run(s, c, "");
+        else if (strncmp(k->name, "alt-", 4) == 0) { /* Esc and a key in one breath */
+            struct key esc, second;
+            if (key_of(&esc, "esc") && key_of(&second, k->name + 4)) {
+                screen_key(s, &esc);
+                screen_key(s, &second);
+            }
+        }
+    }
+}
+
+static void paint_page(struct screen *s, struct canvas *c) {
+    int w = c->w - 2 < 100 ? c->w - 2 : 100, rows = block_rows(&s->page, c, w - 4, true);
+    int h = rows + 2 < c->h - 3 ? rows + 2 : c->h - 3;
+    if (h < 3)
+        return;
+    struct rect in = frame_panel(c, (struct rect){2 + (c->h - 3 - h) / 3, (c->w - w) / 2, h, w}, s->page_title,
+                                 rows > h - 2 ? "j k scroll · Esc close" : "Esc close");
+    if (s->page_top > rows - in.h)
+        s->page_top = rows - in.h;
+    if (s->page_top < 0)
+        s->page_top = 0;
+    block_paint(&s->page, c, in, s->page_top, 0, true);
+}
+
+void screen_paint(struct screen *s, struct canvas *c) {
+    struct frame_hint hints[32];
+    ui_paint(&s->ui, c);
+    int n = command_hints(s, hints, 32);
+    frame_hints(c, c->h - 1, hints, n);
+    if (s->page_open)
+        paint_page(s, c);
+    if (s->ui.dialog.open)
+        dialog_paint(&s->ui.dialog, c);
+    if (s->prompt.open)
+        prompt_paint(&s->prompt, c, c->h - 1, 2);
+    ui_interest(&s->ui);
+    s->ui.dirty = false;
+}
