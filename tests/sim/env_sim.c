@@ -51,7 +51,8 @@ static void trace(struct env_sim *s, const char *what, const char *path, uint64_
     trace_bytes(s, path, strlen(path));
     trace_bytes(s, v, sizeof v);
     if (s->print)
-        fprintf(stderr, "sim %6" PRIu64 " %-8s %-28s %" PRIu64 " %" PRIu64 " %" PRIx64 "\n", s->ops, what, path, a, b, c);
+        fprintf(stderr, "sim %6" PRIu64 " %-8s %-28s %" PRIu64 " %" PRIu64 " %" PRIx64 "\n", s->ops, what, path, a, b,
+                c);
 }
 
 enum verdict { GO, FAIL, DIE };
@@ -382,8 +383,11 @@ static enum err sim_sync_now(struct env *e, struct env_file *f, const char *dir)
     struct env_sim *s = sim_of(e);
     char name[24];
     enum err result;
-    enum verdict v = op_begin(s, ENV_SIM_SYNC, dir != NULL ? dir : file_name(f, name), f != NULL, dir != NULL, 0, &result);
-    struct sim_node *nodes[2] = {f != NULL ? f->node : NULL, dir != NULL ? sim_disk_find(s->disk, dir, NULL, NULL) : NULL};
+    const char *what = dir != NULL ? dir : file_name(f, name);
+    enum verdict v = op_begin(s, ENV_SIM_SYNC, what, f != NULL, dir != NULL, 0, &result);
+    struct sim_node *nodes[2] = {f != NULL ? f->node : NULL, NULL};
+    if (dir != NULL)
+        nodes[1] = sim_disk_find(s->disk, dir, NULL, NULL);
     if ((f != NULL && nodes[0] == NULL) || (dir != NULL && nodes[1] == NULL))
         return ERR_IO;
     for (size_t i = 0; i < 2 && !(s->crashed && v == FAIL); i++)

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DEFAULT_SEEDS 300
+#define DEFAULT_SEEDS 1000
 #define LOGS 6
 #define KEYS 8
 #define PRODUCERS 2
@@ -213,8 +213,8 @@ static void verify_log(struct run *run, struct m_log *l, uint64_t last) {
     if (log == NULL)
         return;
     check(run, store_log_hw(log) == end, "recovered but not visible");
-    check(run, store_log_start(log) == model_start(l), "log start %" PRId64 ", should be %" PRId64, store_log_start(log),
-          model_start(l));
+    check(run, store_log_start(log) == model_start(l), "log start %" PRId64 ", should be %" PRId64,
+          store_log_start(log), model_start(l));
     verify_bytes(run, l, log, model_start(l), end);
 }
 
@@ -260,7 +260,8 @@ static void verify(struct run *run) {
     struct store_stats stats;
     store_get_stats(run->w.st, &stats);
     uint64_t last = stats.wal_seq;
-    check(run, last >= run->acked, "frames up to %" PRIu64 " were durable, recovered only up to %" PRIu64, run->acked, last);
+    check(run, last >= run->acked, "frames up to %" PRIu64 " were durable, recovered only up to %" PRIu64, run->acked,
+          last);
     check(run, last <= run->last_ticket + 64, "frame %" PRIu64 " was never made", last);
     check(run, run->w.recovery.corrupt == 0, "recovery reports damage that was not done");
     verify_map(run, last);
@@ -311,7 +312,8 @@ static void reopen(struct run *run) {
         if (e == OK && !run->w.sim->crashed)
             break;
         totals.failed_opens++;
-        check(run, run->w.sim->crashed || (e == ERR_NO_SPACE && tight), "the store does not open: %s", run->w.error.text);
+        check(run, run->w.sim->crashed || (e == ERR_NO_SPACE && tight), "the store does not open: %s",
+              run->w.error.text);
         check(run, depth < 6, "the store never opens");
         tight = false;
         env_sim_set_free_bytes(run->w.sim, UINT64_C(1) << 30);
@@ -346,7 +348,8 @@ static void die(struct run *run) {
 static void do_append(struct run *run) {
     struct m_log *l = model_log(run);
     struct store_log *log = store_side(run, l);
-    struct m_batch b = {.tag = ++run->next_tag, .count = 1 + (int32_t)below(run, 4), .producer = -1, .large = below(run, 3) == 0};
+    struct m_batch b = {.tag = ++run->next_tag, .count = 1 + (int32_t)below(run, 4), .producer = -1};
+    b.large = below(run, 3) == 0;
     if (below(run, 2) == 0) {
         b.producer = (int)below(run, PRODUCERS);
         b.sequence = l->next_sequence[b.producer];
@@ -367,8 +370,8 @@ static void do_append(struct run *run) {
         return;
     }
     check(run, !result.duplicate && result.sequence == APPEND_OK, "batch %u was not taken as new", b.tag);
-    check(run, result.base_offset == model_end(l, l->n), "offset %" PRId64 " given out, %" PRId64 " was next", result.base_offset,
-          model_end(l, l->n));
+    check(run, result.base_offset == model_end(l, l->n), "offset %" PRId64 " given out, %" PRId64 " was next",
+          result.base_offset, model_end(l, l->n));
     check(run, result.ticket > run->acked, "a ticket that is durable already");
     b.base = result.base_offset;
     b.ticket = result.ticket;
@@ -526,7 +529,8 @@ static void work(struct run *run) {
 static void one_seed(uint64_t seed) {
     struct run run = {.seed = seed, .r = {seed * 977 + 1}};
     const char *before = getenv("WEIR_REPEAT");
-    snprintf(repeat, sizeof repeat, "WEIR_SEED=%" PRIu64 " %s", seed, before != NULL ? before : "tests/sim/test_store_sim");
+    snprintf(repeat, sizeof repeat, "WEIR_SEED=%" PRIu64 " %s", seed,
+             before != NULL ? before : "tests/sim/test_store_sim");
     world_init(&run.w, seed);
     run.w.config.wal_file_bytes = 4096u << below(&run, 4);
     run.w.config.inline_max_bytes = 150u << below(&run, 6);
