@@ -125,7 +125,7 @@ struct tail_row {                     /* slices valid until the next tail_rows c
 };
 struct tail_stats {
     uint64_t scanned, matched;        /* records seen, records in or through the ring */
-    uint64_t dropped;                 /* matched but pushed out of the ring before they could be read: shown */
+    uint64_t dropped;                 /* matched, and pushed out of the ring before tail_rows handed them out */
     uint64_t first, last;             /* serials in the ring now; last 0: empty */
     int64_t distance;                 /* records between the position and the end; -1 unknown */
     double per_second;

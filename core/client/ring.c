@@ -26,11 +26,10 @@ static struct ring_place *place_of(const struct ring *r, uint64_t serial) {
 }
 
 static bool evict(struct ring *r) {
-    if (r->first > r->read) {
-        if (r->lossless)
-            return false;
+    if (r->lossless && r->first > r->read)
+        return false;
+    if (!r->lossless && !place_of(r, r->first)->read)
         r->dropped++;
-    }
     r->used -= place_of(r, r->first)->n;
     r->first++;
     return true;
@@ -84,7 +83,7 @@ bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, s
     if (ring_count(r) == r->index_cap)
         index_grow(r);
     r->last++;
-    *place_of(r, r->last) = (struct ring_place){r->head, n};
+    *place_of(r, r->last) = (struct ring_place){r->head, n, false};
     uint8_t *to = r->p + r->head;
     struct ring_record *head = (struct ring_record *)(void *)to;
     *head = *rec;
@@ -98,6 +97,8 @@ bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, s
     r->used += n;
     return true;
 }
+
+void ring_mark_read(struct ring *r, uint64_t serial) { place_of(r, serial)->read = true; }
 
 const struct ring_record *ring_get(const struct ring *r, uint64_t serial, const uint8_t **bytes) {
     const uint8_t *at = r->p + place_of(r, serial)->at;

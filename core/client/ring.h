@@ -19,14 +19,14 @@ struct ring_record {                /* precedes the bytes of key, value and head
     int64_t offset, timestamp_ms;
     size_t key_bytes, value_bytes;
 };
-struct ring_place { size_t at, n; };
+struct ring_place { size_t at, n; bool read; };     /* read: handed out */
 struct ring {
     uint8_t *p;
     size_t size, head, used;
     struct ring_place *index;
     size_t index_cap;
     uint64_t first, last;           /* serials; last < first: empty */
-    uint64_t read;                  /* the newest one handed out */
+    uint64_t read;                  /* lossless: all up to here may go */
     uint64_t dropped;               /* pushed out before they were handed out */
     bool lossless;
 };
@@ -36,6 +36,8 @@ void ring_fini(struct ring *r);
 bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, struct slice value,
               struct slice headers);
 static inline size_t ring_count(const struct ring *r) { return r->last + 1 - r->first; }
+/* It was handed out: pushing it out is no loss. */
+void ring_mark_read(struct ring *r, uint64_t serial);
 /* The record of a serial within first..last, and where its bytes begin. */
 const struct ring_record *ring_get(const struct ring *r, uint64_t serial, const uint8_t **bytes);
 

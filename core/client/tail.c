@@ -227,11 +227,10 @@ size_t tail_rows(struct tail *t, uint64_t from, struct tail_row *rows, size_t n)
         const struct ring_record *rec = ring_get(r, first + i, &at);
         size_t size = (size_t)rec->key_n + rec->value_n + rec->headers_n;
         memcpy(to, at, size);
+        ring_mark_read(r, first + i);
         row_fill(&rows[i], first + i, rec, to);
         to += size;
     }
-    if (!r->lossless && count > 0 && first + count - 1 > r->read)
-        r->read = first + count - 1;
     pthread_mutex_unlock(&t->lock);
     return count;
 }

@@ -68,10 +68,11 @@ static void test_what_was_read_is_not_dropped(void **state) {
     ring_init(&r, 64 * 1024, false);
     for (uint64_t n = 1; n <= 5000; n++) {
         put(&r, n, true);
-        r.read = r.last;
+        if (n % 2 == 0)
+            ring_mark_read(&r, n);
     }
     assert_true(r.first > 1);
-    assert_int_equal(r.dropped, 0);
+    assert_int_equal(r.dropped, r.first / 2); /* the odd ones below first */
     ring_fini(&r);
 }
 
