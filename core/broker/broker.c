@@ -26,6 +26,7 @@ static void on_advanced(void *ctx, struct store_log *log) {
 
 static void on_readable(void *ctx, struct store_log *log) {
     struct partition *p = store_log_user(log);
+    ((struct broker *)ctx)->readable = true;
     if (p != NULL)
         fetch_partition_readable(ctx, p);
 }
@@ -153,6 +154,7 @@ void broker_free(struct broker *b) {
 
 void broker_tick_end(struct broker *b) {
     store_flush(b->store);
+    request_run_retries(b);
     fetch_run_woken(b);
 }
 

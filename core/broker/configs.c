@@ -462,6 +462,7 @@ void topic_configs_resolve(struct broker *b, struct topic *t) {
     v->timestamp_after_max_ms = resolved_i64(b, t, "message.timestamp.after.max.ms");
     v->compact = list_has(policy, "compact");
     v->delete_old = list_has(policy, "delete");
+    v->check_compressed = config_bool(b, "weir.check.compressed.batches");
     resolve_compression(b, t);
     v->log = (struct log_config){
         .segment_bytes = (uint64_t)resolved_i64(b, t, "segment.bytes"),

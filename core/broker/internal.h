@@ -38,6 +38,7 @@ struct topic_values {
     int64_t timestamp_before_max_ms, timestamp_after_max_ms;
     int compression;                  /* -1: producer; else enum batch_codec */
     int compression_level;
+    bool check_compressed;            /* open compressed batches to check their records */
     bool compact, delete_old;
     struct log_config log;
 };
@@ -84,6 +85,8 @@ struct request {
     void (*on_abandoned)(struct broker *b, struct request *rq);
     void *wait;                       /* the handler's own, in the arena */
     struct request *next, *prev;      /* the connection's queue, oldest first */
+    void (*retry)(struct broker *b, struct request *rq);   /* waits for a cold read (request_park_until_readable) */
+    struct request *retry_next, *retry_prev;
     struct request *next_durable;     /* the broker's queue of waiting tickets, ascending */
     bool dead;                        /* abandoned but still on the durable queue */
 };
@@ -96,6 +99,7 @@ struct broker_conn {
     char *peer;
     struct request *first, *last;     /* begun, not sent */
     size_t unfinished;
+    bool ending;                      /* a request in the queue ends it: later frames are not begun */
     bool closing;                     /* hang_up was called */
     char software_name[64], software_version[64];
     struct broker_conn *next, *prev;
@@ -115,6 +119,8 @@ struct broker {
     uint64_t producer_id_ticket;      /* of the block that producer_id_next is in */
     struct broker_conn *conns;
     struct request *durable_first, *durable_last;
+    struct request *retries;          /* wait for cold reads */
+    bool readable;                    /* one of those may have come */
     struct request *spare;            /* freed requests with a small arena, for the next frame */
     size_t n_spare;
     struct fetch_op *woken;           /* long polls to look at when the tick ends (fetch.c) */
@@ -136,6 +142,10 @@ void request_reply(struct broker *b, struct request *rq, const void *response);
 void request_reply_when(struct broker *b, struct request *rq, uint64_t ticket, const void *response);
 /* The handler keeps the request; it must end in request_reply or in on_abandoned. */
 void request_park(struct request *rq, void (*on_abandoned)(struct broker *, struct request *), void *wait);
+/* For a handler whose store call said ERR_AGAIN: `retry` is called once some log can be read
+ * again (or a topic went); it answers, or calls this once more. */
+void request_park_until_readable(struct broker *b, struct request *rq, void (*retry)(struct broker *, struct request *));
+void request_run_retries(struct broker *b);
 /* acks=0: no answer, the request is done. */
 void request_finish_silently(struct broker *b, struct request *rq);
 void request_hang_up(struct broker *b, struct request *rq, const char *reason);
@@ -164,6 +174,7 @@ typedef void handler_fn(struct broker *b, struct request *rq);
 
 /* ---- topic.c ---- */
 #define TOPIC_NAME_MAX 249
+#define PARTITIONS_MAX 1000000        /* of all topics */
 bool topic_name_valid(struct slice name, const char **why);
 /* The sentence that Kafka answers for a bad name; in the request's arena. */
 struct slice topic_name_error(struct request *rq, struct slice name);
@@ -172,7 +183,7 @@ struct topic *topic_colliding(struct broker *b, struct slice name);
 bool topic_name_internal(struct slice name);
 struct topic *topic_find(struct broker *b, struct slice name);
 struct topic *topic_find_id(struct broker *b, const struct uuid *id);
-/* OK, ERR_EXISTS, ERR_INVALID, store errors.  Configs: names checked before (configs.c). */
+/* OK, ERR_EXISTS, ERR_INVALID, ERR_LIMIT, store errors.  Configs: names checked before (configs.c). */
 struct config_entry { struct slice name, value; };
 enum err topic_create(struct broker *b, struct slice name, int32_t n_partitions, const struct config_entry *configs,
                       size_t n_configs, struct topic **out, uint64_t *ticket) WEIR_MUST_CHECK;

@@ -11,7 +11,8 @@
  * epoch, append time and a wrong max timestamp are patched in place.  Only
  * another compression.type makes a new batch.
  *
- * Compressed records are decompressed to be checked, up to CHECK_MAX_BYTES; what
+ * Compressed records are decompressed to be checked (half of what such a produce
+ * costs: weir.check.compressed.batches), up to CHECK_MAX_BYTES; what
  * is larger is taken unseen unless it has to be read (compacted topic,
  * recompression), then it is too large. */
 #include "core/broker/produce.h"
@@ -178,6 +179,10 @@ static int16_t check_records(struct broker *b, struct walk *w, bool needed, stru
     w->high_ms = after > INT64_MAX - now_ms ? INT64_MAX : now_ms + after;
     w->max_ms = -1;
     *plain = w->batch->records;
+    if (codec != CODEC_NONE && !needed && !w->p->topic->v.check_compressed) {
+        w->max_ms = w->batch->max_timestamp;
+        return KAFKA_NONE;
+    }
     if (codec != CODEC_NONE) {
         buf_clear(&b->scratch);
         enum err e = codec_decompress(codec, w->batch->records, CHECK_MAX_BYTES, &b->scratch);

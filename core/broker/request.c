@@ -133,6 +133,7 @@ static void request_encode(struct request *rq, const struct proto_message *m, in
 }
 
 void request_hang_up(struct broker *b, struct request *rq, const char *reason) {
+    rq->conn->ending = true;
     rq->hang_up = true;
     rq->hang_up_reason = reason;
     request_answered(b, rq);
@@ -173,6 +174,37 @@ void request_park(struct request *rq, void (*on_abandoned)(struct broker *, stru
     rq->on_abandoned = on_abandoned;
     rq->wait = wait;
     rq->conn->broker->stats.parked++;
+}
+
+static void retry_unlink(struct broker *b, struct request *rq) {
+    *(rq->retry_prev != NULL ? &rq->retry_prev->retry_next : &b->retries) = rq->retry_next;
+    if (rq->retry_next != NULL)
+        rq->retry_next->retry_prev = rq->retry_prev;
+}
+
+void request_park_until_readable(struct broker *b, struct request *rq, void (*retry)(struct broker *, struct request *)) {
+    rq->retry = retry;
+    rq->retry_prev = NULL;
+    rq->retry_next = b->retries;
+    if (rq->retry_next != NULL)
+        rq->retry_next->retry_prev = rq;
+    b->retries = rq;
+    if (rq->state == REQUEST_RUNNING)
+        request_park(rq, retry_unlink, rq->wait);
+}
+
+void request_run_retries(struct broker *b) {
+    if (!b->readable)
+        return;
+    b->readable = false;
+    struct request *rq = b->retries, *next;
+    b->retries = NULL;
+    for (; rq != NULL; rq = next) {
+        next = rq->retry_next;
+        if (next != NULL)
+            next->retry_prev = NULL;
+        rq->retry(b, rq); /* perhaps back into b->retries */
+    }
 }
 
 void request_finish_silently(struct broker *b, struct request *rq) {
@@ -345,7 +377,7 @@ static void answer_unknown_api_versions(struct broker *b, struct request *rq) {
 
 enum err broker_conn_frame(struct broker_conn *c, uint8_t *frame, size_t n) {
     struct broker *b = c->broker;
-    if (c->closing)
+    if (c->closing || c->ending)
         return OK;
     if (n < 8)
         return ERR_CORRUPT;

@@ -276,6 +276,8 @@ enum err topic_create(struct broker *b, struct slice name, int32_t n_partitions,
         return ERR_INVALID;
     if (topic_find(b, name) != NULL)
         return ERR_EXISTS;
+    if ((size_t)n_partitions > PARTITIONS_MAX - b->n_partitions)
+        return ERR_LIMIT;
     struct uuid id;
     topic_new_id(b, &id);
     struct topic *t = topic_new(name, &id, configs, n_configs);
@@ -293,6 +295,8 @@ enum err topic_create(struct broker *b, struct slice name, int32_t n_partitions,
 
 enum err topic_add_partitions(struct broker *b, struct topic *t, int32_t n_partitions, uint64_t *ticket) {
     int32_t before = t->n_partitions;
+    if ((size_t)(n_partitions - before) > PARTITIONS_MAX - b->n_partitions)
+        return ERR_LIMIT;
     t->n_partitions = n_partitions;
     enum err e = topic_save(b, t, ticket);
     t->n_partitions = before;
@@ -315,6 +319,7 @@ enum err topic_delete(struct broker *b, struct topic *t, uint64_t *ticket) {
     groups_topic_deleted(b, t, &more);
     *ticket = more > *ticket ? more : *ticket;
     fetch_topic_deleted(b, t);
+    b->readable = true; /* whoever waits to read it has to look again */
     for (int32_t i = 0; i < t->n_partitions; i++)
         store_log_set_user(t->partitions[i]->log, NULL);
     /* If this fails the record is gone all the same: the logs go at the next start. */

@@ -239,10 +239,12 @@ static int open_broker(struct serve *s) {
         .durable = on_durable, .advanced = on_advanced, .readable = on_readable, .space = on_space, .ctx = s,
     };
     struct store_recovery found = {0};
-    struct store_config config = {.durability = s->durability};
+    struct store_config config = {
+        .durability = s->durability, .producer_expiry_ms = setting(s, "producer.id.expiration.ms"),
+    };
     struct broker_settings settings = {
         .node_id = 1, .version = s->o->version, .lenient_replication = !s->o->strict_replication,
-        .settings = s->o->settings, .n_settings = s->o->n_settings,
+        .settings = s->o->settings, .n_settings = s->o->n_settings, .data_dir = s->data,
     };
     if (broker_new(&s->broker, s->env, &settings, &e) != OK)
         return refuse(&e, "", SERVE_USAGE);

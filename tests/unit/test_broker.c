@@ -569,14 +569,28 @@ static void test_fetch_limits_and_errors(void **state) {
     buf_fini(&b);
 }
 
+static struct list_offsets_resp_partition list_offset(struct fixture *f, int16_t version, int64_t timestamp) {
+    struct list_offsets_req_partition p = {0, -1, timestamp};
+    struct list_offsets_req_topic t = {SLICE("t"), {1, &p}};
+    struct list_offsets_req req;
+    proto_init(PROTO_STRUCT(list_offsets_req), &req);
+    req.replica_id = -1;
+    req.topics.n = 1;
+    req.topics.v = &t;
+    return ASK(&f->w, &f->c, LIST_OFFSETS, version, &req, list_offsets_resp)->topics.v[0].partitions.v[0];
+}
+
 static void test_fetch_cold(void **state) {
     struct fixture *f = *state;
     struct buf b = {0};
     assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
-    make_batch(&b, 100, now_ms(f));
+    int64_t t = now_ms(f);
+    make_batch(&b, 100, t);
     client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
     env_sim_evict(f->w.sim);
     assert_int_equal(fetch_all(f, "t", 0)->records.n, b.n); /* wait 0, and still not empty */
+    env_sim_evict(f->w.sim);
+    assert_int_equal(list_offset(f, 9, t + 50).offset, 50);
     buf_fini(&b);
 }
 
@@ -726,17 +740,6 @@ static void test_create_then_delete_then_create(void **state) {
     assert_false(uuid_eq(&metadata_of(f, "t", false)->topics.v[0].topic_id, &id));
     assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->base_offset, 0);
     buf_fini(&b);
-}
-
-static struct list_offsets_resp_partition list_offset(struct fixture *f, int16_t version, int64_t timestamp) {
-    struct list_offsets_req_partition p = {0, -1, timestamp};
-    struct list_offsets_req_topic t = {SLICE("t"), {1, &p}};
-    struct list_offsets_req req;
-    proto_init(PROTO_STRUCT(list_offsets_req), &req);
-    req.replica_id = -1;
-    req.topics.n = 1;
-    req.topics.v = &t;
-    return ASK(&f->w, &f->c, LIST_OFFSETS, version, &req, list_offsets_resp)->topics.v[0].partitions.v[0];
 }
 
 static void test_offsets(void **state) {

@@ -10,11 +10,15 @@
 #define CLUSTER_OPERATIONS 8096       /* all that an unrestricted user may do */
 #define TOPIC_OPERATIONS 3576
 
+/* A request for very many missing topics gets no more than this many at once. */
+#define AUTO_CREATE_MAX 1000
+
 struct answering {
     struct request *rq;
     struct metadata_resp *resp;
     int32_t *self;                    /* the list of the one broker */
     uint64_t ticket;
+    int created;
 };
 
 static void fill_topic(struct answering *a, const struct topic *t, struct metadata_resp_topic *out) {
@@ -38,12 +42,13 @@ static struct topic *auto_create(struct broker *b, struct answering *a, struct s
     const struct metadata_req *req = a->rq->body;
     struct topic *t = NULL;
     uint64_t ticket;
-    if (!req->allow_auto_topic_creation || topic_name_internal(name) || !config_bool(b, "auto.create.topics.enable") ||
+    if (!req->allow_auto_topic_creation || a->created == AUTO_CREATE_MAX || topic_name_internal(name) || !config_bool(b, "auto.create.topics.enable") ||
         topic_colliding(b, name) != NULL)
         return NULL;
     if (topic_create(b, name, (int32_t)config_int(b, "num.partitions"), NULL, 0, &t, &ticket) != OK)
         return NULL;
     a->ticket = ticket > a->ticket ? ticket : a->ticket;
+    a->created++;
     return t;
 }
 

@@ -4,7 +4,7 @@
 #include "core/broker/internal.h"
 #include "core/broker/keyset.h"
 
-#define PARTITIONS_MAX 10000
+#define PARTITIONS_PER_REQUEST_MAX 10000
 
 static void refuse(struct create_partitions_resp_topic *out, int16_t error, struct slice message) {
     out->error_code = error;
@@ -20,7 +20,7 @@ static bool check(struct broker *b, struct request *rq, const struct create_part
         refuse(out, KAFKA_INVALID_PARTITIONS,
                request_printf(rq, "The topic %s currently has %d partition(s); %d would not be an increase.", t->name,
                               t->n_partitions, in->count));
-    } else if (more > PARTITIONS_MAX) {
+    } else if (more > PARTITIONS_PER_REQUEST_MAX) {
         refuse(out, KAFKA_POLICY_VIOLATION, SLICE("Excessively large number of partitions per request."));
     } else if (in->assignments.n >= 0 && in->assignments.n != more) {
         refuse(out, KAFKA_INVALID_REPLICA_ASSIGNMENT,
