@@ -1,9 +1,13 @@
 /* Connecting to a socket in a directory; see local.h.  Any thread. */
 #include "core/io/local.h"
 
+#include "core/io/addr.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -44,4 +48,21 @@ enum err local_connect(const char *dir, const char *name, int *fd, struct error 
     if (dir_fd >= 0)
         close(dir_fd);
     return r;
+}
+
+size_t local_connections_to(uint16_t port) {
+    DIR *d = opendir("/proc/self/fd");
+    size_t n = 0;
+    for (struct dirent *entry; d != NULL && (entry = readdir(d)) != NULL;) {
+        struct addr peer = {.n = sizeof peer.sa};
+        char *end;
+        long fd = strtol(entry->d_name, &end, 10);
+        if (end == entry->d_name || getpeername((int)fd, (struct sockaddr *)&peer.sa, &peer.n) != 0)
+            continue;
+        n += (peer.sa.ss_family == AF_INET || peer.sa.ss_family == AF_INET6) && addr_port(&peer) == port &&
+             addr_is_loopback(&peer);
+    }
+    if (d != NULL)
+        closedir(d);
+    return n;
 }

@@ -359,3 +359,9 @@ enum err control_get_status(int fd, const char *line, struct control_status *out
     out->attended = number(got, "attended") != 0;
     return OK;
 }
+
+long control_own_clients(const struct control_status *s) {
+    const char *colon = strrchr(s->address, ':');
+    long port = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
+    return port > 0 && port <= 65535 ? (long)local_connections_to((uint16_t)port) : 0;
+}

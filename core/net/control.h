@@ -66,7 +66,8 @@ struct control_status {
 enum err control_connect(const char *data_dir, int *fd, struct error *e) WEIR_MUST_CHECK;
 /* Sends one line and waits for its answer, which has no line end.  ERR_INVALID: the broker said "error". */
 enum err control_ask(int fd, const char *line, char answer[CONTROL_LINE_MAX], struct error *e) WEIR_MUST_CHECK;
-/* Asks "status" or "attach". */
+/* Asks "status" or "attach".  Of its clients, how many are this process's own: control_own_clients. */
 enum err control_get_status(int fd, const char *line, struct control_status *out, struct error *e) WEIR_MUST_CHECK;
+long control_own_clients(const struct control_status *s);
 
 #endif

@@ -151,6 +151,17 @@ static bool set_theme(void *ctx, const char *name, char *why, size_t why_size) {
     return true;
 }
 
+static long ask_others(void *ctx) {
+    const struct console_options *o = ((struct console *)ctx)->options;
+    return o->others != NULL ? o->others(o->ctx) : 0;
+}
+
+static void tell_leave(void *ctx, bool stop_broker) {
+    const struct console_options *o = ((struct console *)ctx)->options;
+    if (o->leave != NULL)
+        o->leave(o->ctx, stop_broker);
+}
+
 static void first_theme(struct console *me) {
     char why[256];
     const char *asked = me->options->theme ? me->options->theme : me->theme_name[0] ? me->theme_name : "dark";
@@ -360,7 +371,7 @@ int console_run(const struct console_options *o) {
         return 1;
     }
     log_set_sink(log_arrived, NULL);
-    struct screen_hooks hooks = {o->others, o->leave, set_theme, theme_each, &me};
+    struct screen_hooks hooks = {ask_others, tell_leave, set_theme, theme_each, &me};
     take_clock(&me);
     screen_init(&me.screen, o->client, o->address, &hooks);
     me.screen.hooks.ctx = &me;

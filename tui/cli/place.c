@@ -280,28 +280,15 @@ enum err place_find(struct place *p, const struct cli_options *o, struct error *
     }
 }
 
-bool place_config_file(char *out, size_t out_size) {
-    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    int n;
-    if (xdg != NULL && xdg[0] == '/')
-        n = snprintf(out, out_size, "%s/weir/weir.conf", xdg);
-    else if (home != NULL && home[0] == '/')
-        n = snprintf(out, out_size, "%s/.config/weir/weir.conf", home);
-    else
-        return false;
-    return n > 0 && (size_t)n < out_size;
-}
-
 /* ---- leaving ---- */
 
-long place_clients(struct place *p) {
+long place_others(struct place *p) {
     struct control_status status;
-    /* The first answer may come from the turn of the loop in which our own connections are
-     * still being closed, the second cannot. */
-    for (int i = 0; i < 2; i++)
-        if (p->control_fd < 0 || control_get_status(p->control_fd, "status", &status, NULL) != OK)
-            return 0;
-    return status.clients;
+    if (p->control_fd < 0 || control_get_status(p->control_fd, "status", &status, NULL) != OK || !status.attended ||
+        status.consoles > 1)
+        return 0;
+    long others = status.clients - control_own_clients(&status);
+    return others > 0 ? others : 0;
 }
 
 void place_stop(struct place *p) {
@@ -320,9 +307,12 @@ enum place_left place_leave(struct place *p) {
     if (p->control_fd < 0)
         return PLACE_STAYS;
     char answer[CONTROL_LINE_MAX];
-    place_clients(p);
+    struct control_status status;
     enum place_left left = PLACE_GONE;
-    if (control_ask(p->control_fd, "leave", answer, NULL) == OK && strncmp(answer, "ok staying", 10) == 0)
+    /* Asked twice: the first answer may come from the turn of the loop in which the broker finds
+     * that our own connections are closed, the second is behind it. */
+    if (control_get_status(p->control_fd, "status", &status, NULL) == OK &&
+        control_ask(p->control_fd, "leave", answer, NULL) == OK && strncmp(answer, "ok staying", 10) == 0)
         left = PLACE_STAYS;
     if (left == PLACE_GONE) {
         /* Its end closes the connection; the child is then reaped. */

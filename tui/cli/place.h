@@ -36,8 +36,9 @@ enum err place_attach(struct place *p, const struct cli_options *o, struct error
 
 /* What place_leave found. */
 enum place_left { PLACE_GONE, PLACE_STAYS };
-/* Clients besides consoles, after our own connections were closed; 0 for a remote place. */
-long place_clients(struct place *p);
+/* Clients that would lose a broker which goes with us: connections that are not ours.  0 where
+ * it does not: a remote one, one that somebody else started, one with another console. */
+long place_others(struct place *p);
 /* Lets go: a broker that nobody else uses ends, and we wait for it. */
 enum place_left place_leave(struct place *p);
 /* Before place_leave: ends the broker whoever is connected, or makes it nobody's. */
@@ -45,7 +46,5 @@ void place_stop(struct place *p);
 void place_stay(struct place *p);
 void place_fini(struct place *p);
 
-/* The user's weir.conf; false: there is no home to look in. */
-bool place_config_file(char *out, size_t out_size);
 
 #endif
