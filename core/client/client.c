@@ -8,6 +8,7 @@
 #include "core/base/text.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,7 +249,16 @@ static void config_copy(struct client_config *out, const struct client_config *i
     out->properties = p;
 }
 
+/* Blocks of snapshots and large answers go back to the system when they are freed,
+ * instead of leaving holes: glibc would raise the threshold with the first of them. */
+static void memory_settings(void) {
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+#endif
+}
+
 enum err client_new(struct client **out, const struct client_config *config, struct error *e) {
+    memory_settings();
     struct client *c = mem_zalloc(sizeof *c);
     config_copy(&c->config, config);
     pthread_mutex_init(&c->lock, NULL);

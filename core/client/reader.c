@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #define PUBLISH_GAP_US 100000
+#define PUBLISH_WAIT_US 20000 /* the other answers of a tick are mostly in by then */
 #define QUORUM_PERIOD 5     /* intervals */
 #define METADATA_PERIOD 5   /* intervals, for large clusters */
 #define METADATA_LARGE 2000 /* partitions */
@@ -55,8 +56,10 @@ void reader_publish(struct reader *r) {
 }
 
 void reader_changed(struct reader *r) {
-    if (r->publish_timer.slot == 0 && !r->closing)
-        timers_set(&r->wire->timers, &r->publish_timer, r->published_us + PUBLISH_GAP_US);
+    if (r->publish_timer.slot != 0 || r->closing)
+        return;
+    int64_t at = r->published_us + PUBLISH_GAP_US, soonest = wire_now_us() + PUBLISH_WAIT_US;
+    timers_set(&r->wire->timers, &r->publish_timer, at > soonest ? at : soonest);
 }
 
 static void reader_on_publish(struct timer *t, void *ctx) {
@@ -364,6 +367,7 @@ void reader_pass(struct reader *r) {
 static void reader_tick(struct reader *r) {
     int64_t now = wire_now_us();
     int64_t interval = reader_interval(r);
+    frame_pool_trim(&r->wire->pool);
     reader_note_silence(r);
     topics_tick(r);
     groups_tick(r);

@@ -239,7 +239,7 @@ static void group_members_start(struct rgroup *g, int32_t n) {
     arena_fini(&g->members_arena);
     arena_init(&g->members_arena, (size_t)64 << 20);
     g->n_members = 0;
-    g->members = arena_zalloc(&g->members_arena, (size_t)(n > 0 ? n : 0) * sizeof *g->members);
+    g->members = n > 0 ? arena_zalloc(&g->members_arena, (size_t)n * sizeof *g->members) : NULL;
     g->described = true;
 }
 

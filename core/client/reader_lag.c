@@ -136,6 +136,11 @@ static void rows_lay_out(struct reader *r, struct rgroup *g) {
         memcpy(g->next.v, l.rows, bytes);
         g->next.n = l.n_rows;
     }
+    /* Hundreds of groups: what is laid out is not kept twice. */
+    arena_fini(&g->commits_arena);
+    g->commits = NULL;
+    g->n_commits = 0;
+    arena_reset(&r->build);
 }
 
 void groups_round(struct reader *r) {

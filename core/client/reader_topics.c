@@ -454,6 +454,7 @@ static bool offsets_ask(struct reader *r, struct offsets_pick *k, int version) {
         return false;
     reader_send(r, k->broker->conn, PROTO_MESSAGE(list_offsets_req), version, &q, on_offsets,
                 &(struct rcall){.broker = k->broker, .timestamp = k->timestamp, .for_lag = k->for_lag});
+    arena_reset(&r->build);
     return true;
 }
 
