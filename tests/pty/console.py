@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Stories of the console in a real pseudo-terminal."""
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'e2e'))
+sys.path.insert(0, HERE)
+from e2e import LIMIT, WEIR, contains, equal, main  # noqa: E402
+from terminal import Terminal, left_on  # noqa: E402
+
+open_terminals = []
+
+
+def console(box, *words, columns=100, rows=24, **env):
+    if not words or '-b' not in words:
+        words = ('--data', box.data, *words)
+    t = Terminal([WEIR, *words], dict(box.env, **env), columns, rows)
+    open_terminals.append(t)
+    return t
+
+
+def control(data, line):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(LIMIT)
+        s.connect(os.path.join(data, '.control'))
+        s.sendall(line.encode() + b'\n')
+        return s.makefile().readline().strip()
+
+
+def status(box):
+    return dict(word.split('=', 1) for word in control(box.data, 'status').split()[1:])
+
+
+def ended(pid):
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    gone = bool(select.select([fd], [], [], LIMIT)[0])
+    os.close(fd)
+    return gone
+
+
+def client_of(box):
+    host, port = status(box)['address'].rsplit(':', 1)
+    return socket.create_connection((host, int(port)))
+
+
+def test_opens_and_quits(box):
+    t = console(box)
+    t.wait('A Kafka broker runs here')
+    pid = int(status(box)['pid'])
+    t.type('q')
+    equal(t.end(), 0, 'exit code')
+    equal(left_on(t.raw), [], 'left on')
+    equal(ended(pid), True, 'the broker ends with the only console')
+
+
+def test_hello_on_screen(box):
+    t = console(box)
+    t.wait('A Kafka broker runs here')
+    t.type(':hello<Enter>')
+    t.wait('it works')
+    t.type('<Esc>')
+    t.wait(r'dataengineering +1 ')
+
+
+def test_many_topics_move_filter(box):
+    b = box.broker()
+    box.run('topics', 'create', *[f't-{i:03d}' for i in range(60)], '-b', b.address)
+    t = console(box, '-b', b.address)
+    t.wait('t-000')
+    t.type('G')
+    t.wait('t-059')
+    t.type('g')
+    t.wait('t-000')
+    t.type('/04<Enter>')
+    t.gone('t-000')
+    t.wait('t-049')
+    t.type('<Esc>')
+    t.wait('t-000')
+    t.type('?')
+    t.wait('[Kk]eys')
+
+
+def test_resize(box):
+    b = box.broker()
+    box.run('topics', 'create', 'a-topic', '-b', b.address)
+    t = console(box, '-b', b.address, columns=80)
+    t.wait('a-topic')
+    for size in ((40, 10), (200, 50), (20, 5), (3, 2), (1, 1), (80, 24)):
+        t.resize(*size)
+    t.wait('a-topic')
+    t.type('q')
+    equal(t.end(), 0, 'exit code')
+
+
+def test_stop_and_continue(box):
+    """In a shell: ctrl-z gives the terminal back whole, fg brings the screen back."""
+    if shutil.which('bash') is None:
+        return
+    t = Terminal(['bash', '--norc', '--noprofile', '-i'], dict(box.env, PS1='ready> ', HISTFILE=''))
+    open_terminals.append(t)
+    t.wait('ready>')
+    t.type(f'{WEIR} --data {box.data}<Enter>')
+    t.wait('A Kafka broker runs here')
+    client = client_of(box)
+    t.type('<C-z>')
+    t.wait('Stopped')
+    equal([x for x in left_on(t.raw) if x != b'\x1b[?2004h'], [], 'left on while stopped')    # that one is bash's own
+    equal(status(box)['consoles'], '1', 'the broker answers while the console is stopped')
+    client.close()
+    t.type('fg<Enter>')
+    t.wait('A Kafka broker runs here')
+    t.type('q')
+    t.wait(r'ready> *$')
+    t.type('exit<Enter>')
+    equal(t.end(), 0, 'exit code')
+
+
+def test_asks_before_it_takes_the_broker(box):
+    t = console(box)
+    t.wait('A Kafka broker runs here')
+    pid = int(status(box)['pid'])
+    client = client_of(box)
+    equal(int(status(box)['clients']) > 1, True, 'clients')
+    t.type('q')
+    t.wait('1 other client')
+    t.type('<Enter>')                                   # the first choice: leave it running
+    equal(t.end(), 0, 'exit code')
+    s = status(box)
+    equal((s['clients'], s['attended']), ('1', '0'), 'left running')
+    client.close()
+    t = console(box)
+    t.wait('running already')
+    t.type('q')
+    equal(t.end(), 0, 'exit code')
+    equal(status(box)['attended'], '0', 'nobody\'s: it stays')
+    box.run('stop', '--data', box.data)
+    equal(ended(pid), True, 'stopped when told')
+
+
+def test_hang_up(box):
+    t = console(box)
+    t.wait('A Kafka broker runs here')
+    pid = int(status(box)['pid'])
+    client = client_of(box)
+    t.hang_up()
+    t.reap()
+    equal(status(box)['clients'], '1', 'still there for its client')
+    client.close()
+    equal(ended(pid), True, 'nothing is left running')
+
+
+def test_killed(box):
+    t = console(box)
+    t.wait('A Kafka broker runs here')
+    pid = int(status(box)['pid'])
+    os.kill(t.pid, signal.SIGKILL)
+    t.reap()
+    equal(ended(pid), True, 'nothing is left running')
+
+
+def test_terminated(box):
+    t = console(box)
+    t.wait('A Kafka broker runs here')
+    os.kill(t.pid, signal.SIGTERM)
+    t.end()
+    equal(left_on(t.raw), [], 'left on')
+
+
+def test_hostile_records(box):
+    """No control byte of a payload gets through, on the screen or in a command's output."""
+    b = box.broker()
+    evil = [b'\x1b]0;owned\x07', b'\x1b[2J\x1b[31m', b'\x9b31m', b'\xc2\x9b31m', '\u202eevil'.encode(), b'\x00\x07\x08\x7f',
+            b'\xff\xfe', b'\x0e\x0f', b'\x1bP+q\x1b\\', '\u200b\ufeff'.encode()]
+    for e in evil:
+        box.run('produce', 'evil', '-b', b.address, '-k', os.fsdecode(e.replace(b'\0', b'')), '-Z',
+                input=e.replace(b'\n', b'') + b'!\n', text=False)
+    t = console(box, '-b', b.address)
+    t.wait('evil')
+    t.type('t')
+    t.wait('evil')
+    tail = Terminal([WEIR, 'tail', 'evil', '-e', '-b', b.address, '-f', '%k %s\\n'], box.env)
+    open_terminals.append(tail)
+    equal(tail.end(), 0, 'tail')
+    as_json = Terminal([WEIR, 'tail', 'evil', '-e', '-b', b.address, '-o', 'json'], box.env)
+    open_terminals.append(as_json)
+    equal(as_json.end(), 0, 'tail -o json')
+    for raw in (tail.raw, as_json.raw):
+        equal(len(raw.splitlines()), len(evil), 'lines')
+        bad = re.findall(rb'[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xef\xbb\xbf', raw)
+        equal(bad, [], 'control bytes')
+        raw.decode()                                    # valid UTF-8
+    for what in (b'\x1b]0;owned', b'\x1b[2J\x1b[31m!', b'\x9b31m!', '\u202e'.encode(), b'\x1bP'):
+        equal(what in t.raw, False, what)
+
+
+def test_read_only(box):
+    b = box.broker()
+    box.run('topics', 'create', 'keep', '-b', b.address)
+    t = console(box, '-b', b.address, '--read-only')
+    t.wait('keep')
+    t.type('D')
+    t.wait('read.only')
+    equal(len(box.json('topics', '-b', b.address)), 1, 'still there')
+
+
+def test_plain_terminals(box):
+    b = box.broker()
+    box.run('topics', 'create', 'a-topic', '-b', b.address)
+    for term, words, env in (('vt100', (), {}), ('xterm-256color', ('--ascii',), {}), ('xterm', ('--no-color',), {}),
+                             ('xterm-256color', (), {'NO_COLOR': '1'}), ('screen', (), {'LC_ALL': 'C'}), ('linux', (), {})):
+        t = console(box, '-b', b.address, *words, columns=80, TERM=term, **env)
+        t.wait('a-topic')
+        t.type('q')
+        equal(t.end(), 0, term)
+        if '--ascii' in words or 'LC_ALL' in env:
+            equal(re.sub(rb'[\x00-\x7f]', b'', t.raw), b'', 'ASCII')
+        if '--no-color' in words or 'NO_COLOR' in env:
+            equal(re.findall(rb'\x1b\[[0-9;]*3[0-7]m|\x1b\[[0-9;]*38;', t.raw), [], 'no colour')
+
+
+def test_nobody_answers(box):
+    t = console(box, '-b', '127.0.0.1:1')
+    t.wait('127.0.0.1:1')
+    t.wait('refused|cannot')
+    t.type('q')
+    equal(t.end(), 0, 'exit code')
+
+
+def test_unknown_terminal(box):
+    t = console(box, TERM='no-such-terminal')
+    equal(t.end(), 1, 'exit code')
+    contains(t.raw.decode(), 'terminal')
+
+
+try:
+    main()
+finally:
+    for terminal in open_terminals:
+        terminal.close()
