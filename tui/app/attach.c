@@ -94,7 +94,8 @@ static void make_notice(struct attach *a) {
         snprintf(a->notice, sizeof a->notice,
                  "port " PLACE_USUAL_PORT " is taken by another program: this broker listens on %s", a->place.address);
     else if (a->place.kind == PLACE_ATTACHED)
-        snprintf(a->notice, sizeof a->notice, "attached to the broker that was running already at %s", a->place.address);
+        snprintf(a->notice, sizeof a->notice, "attached to the broker that was running already at %s",
+                 a->place.address);
 }
 
 static int run(struct attach *a, const struct cli_options *o) {
