@@ -50,7 +50,8 @@ enum err broker_check_setting(const char *name, const char *value, struct error 
 
 /* Reads the broker's state from the store's map and logs.  The store's events
  * must be wired to broker_store_events(). */
-enum err broker_new(struct broker **out, struct env *env, const struct broker_settings *settings, struct error *e) WEIR_MUST_CHECK;
+enum err broker_new(struct broker **out, struct env *env, const struct broker_settings *settings,
+                    struct error *e) WEIR_MUST_CHECK;
 /* The events to hand to store_open; then broker_start with what it returned. */
 void broker_store_events(struct broker *b, struct store_events *out);
 enum err broker_start(struct broker *b, struct store *store, struct error *e) WEIR_MUST_CHECK;
@@ -58,7 +59,8 @@ void broker_free(struct broker *b);   /* after all connections are closed; does 
 
 /* host/port: what Metadata and FindCoordinator tell this connection's client
  * (the listener's advertised address).  peer: for group descriptions, "/127.0.0.1". */
-struct broker_conn *broker_conn_open(struct broker *b, struct broker_sink *sink, const char *host, int32_t port, const char *peer);
+struct broker_conn *broker_conn_open(struct broker *b, struct broker_sink *sink, const char *host, int32_t port,
+                                     const char *peer);
 void broker_conn_close(struct broker_conn *c);
 /* One frame without its size field.  The bytes may be changed in place (record
  * batches get their offsets) and may be reused when this returns.

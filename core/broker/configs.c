@@ -279,8 +279,9 @@ enum err topic_configs_check(struct broker *b, const struct config_entry *v, siz
     int64_t low = merged_i64(b, v, n, "min.compaction.lag.ms"), high = merged_i64(b, v, n, "max.compaction.lag.ms");
     if (low > high)
         return error_set(e, ERR_INVALID,
-                         "conflict topic config setting min.compaction.lag.ms (%" PRId64 ") > max.compaction.lag.ms (%" PRId64
-                         ")", low, high);
+                         "conflict topic config setting min.compaction.lag.ms (%" PRId64
+                         ") > max.compaction.lag.ms (%" PRId64 ")",
+                         low, high);
     const struct config_entry *remote = last_of(v, n, "remote.storage.enable");
     if (remote != NULL && trimmed(remote->value).n == 4)
         return error_set(e, ERR_INVALID, "Tiered Storage functionality is disabled in the broker. "

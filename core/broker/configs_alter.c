@@ -106,10 +106,11 @@ static bool apply_topic_op(struct broker *b, struct request *rq, struct topic *t
     if (op->op != OP_SET) {
         enum config_source source;
         if (row->type != CONFIG_LIST)
-            return refuse(c, KAFKA_INVALID_CONFIG,
-                          request_printf(rq, "Can't %s to key %s because its type is not LIST.", op_name(op->op), row->name));
-        value = list_change(rq, entry != NULL ? entry->value : slice_cstr(topic_config_value(b, t, row, &source)), op->value,
-                            op->op == OP_APPEND);
+            return refuse(
+                c, KAFKA_INVALID_CONFIG,
+                request_printf(rq, "Can't %s to key %s because its type is not LIST.", op_name(op->op), row->name));
+        value = list_change(rq, entry != NULL ? entry->value : slice_cstr(topic_config_value(b, t, row, &source)),
+                            op->value, op->op == OP_APPEND);
     }
     if (entry == NULL)
         entry = &o->v[o->n++]; /* rows are fewer than OVERRIDES_MAX, names of an op list differ */
@@ -117,7 +118,8 @@ static bool apply_topic_op(struct broker *b, struct request *rq, struct topic *t
     return true;
 }
 
-static void alter_topic(struct broker *b, struct request *rq, struct config_change *c, bool validate_only, uint64_t *ticket) {
+static void alter_topic(struct broker *b, struct request *rq, struct config_change *c, bool validate_only,
+                        uint64_t *ticket) {
     struct topic *t = topic_find(b, c->resource_name);
     struct overrides before = {.n = 0}, after;
     struct error e;
@@ -165,13 +167,15 @@ static bool check_broker_op(struct request *rq, struct config_change *c, bool wh
     if (row == NULL)
         return true; /* Kafka keeps them for plugins that may know them */
     if (row->update == UPDATE_READ_ONLY)
-        return refuse(c, KAFKA_INVALID_REQUEST, request_printf(rq, "Cannot update these configs dynamically: [%s]", row->name));
+        return refuse(c, KAFKA_INVALID_REQUEST,
+                      request_printf(rq, "Cannot update these configs dynamically: [%s]", row->name));
     if (whole && row->update == UPDATE_PER_BROKER)
         return refuse(c, KAFKA_INVALID_REQUEST,
                       request_printf(rq, "Cannot update these configs at default cluster level: [%s]", row->name));
     if ((op->op == OP_APPEND || op->op == OP_SUBTRACT) && row->type != CONFIG_LIST)
-        return refuse(c, KAFKA_INVALID_CONFIG,
-                      request_printf(rq, "Can't %s to key %s because its type is not LIST.", op_name(op->op), row->name));
+        return refuse(
+            c, KAFKA_INVALID_CONFIG,
+            request_printf(rq, "Can't %s to key %s because its type is not LIST.", op_name(op->op), row->name));
     if (op->op != OP_DELETE && config_check(row, op->value, &e) != OK)
         return refuse(c, KAFKA_INVALID_REQUEST, request_printf(rq, "%s", e.text));
     return true;
@@ -218,7 +222,8 @@ static void alter_broker(struct broker *b, struct request *rq, struct config_cha
     int32_t id;
     if (!whole && !config_broker_id(c->resource_name, &id)) {
         refuse(c, KAFKA_INVALID_REQUEST,
-               request_printf(rq, "Node id must be an integer, but it is: %.*s", SLICE_ARG(request_utf8(rq, c->resource_name))));
+               request_printf(rq, "Node id must be an integer, but it is: %.*s",
+                              SLICE_ARG(request_utf8(rq, c->resource_name))));
         return;
     }
     if (!whole && id != b->settings.node_id) {

@@ -79,7 +79,8 @@ static struct session_part *part_find(struct fetch_session *s, struct slice key)
 }
 
 /* Adds or changes; false: no room. */
-static bool part_put(struct fetch_sessions *all, struct fetch_session *s, struct slice key, const struct fetch_entry *e) {
+static bool part_put(struct fetch_sessions *all, struct fetch_session *s, struct slice key,
+                     const struct fetch_entry *e) {
     struct session_part *p = part_find(s, key);
     if (p == NULL) {
         if (all->n_parts == PARTS_MAX)
@@ -288,8 +289,12 @@ static void take_session(struct broker *b, struct request *rq, struct fetch_sess
             topic = s->by_id ? topic_find_id(b, &t->id) : topic_find(b, t->name);
         }
         t->n++;
-        *e = (struct fetch_entry){.index = p->index, .offset = p->offset, .max_bytes = p->max_bytes, .diverging_epoch = -1,
-                                  .current_epoch = p->current_epoch, .last_fetched_epoch = p->last_fetched_epoch};
+        *e = (struct fetch_entry){.index = p->index,
+                                  .offset = p->offset,
+                                  .max_bytes = p->max_bytes,
+                                  .diverging_epoch = -1,
+                                  .current_epoch = p->current_epoch,
+                                  .last_fetched_epoch = p->last_fetched_epoch};
         entry_resolve(topic, s->by_id, refused, e);
     }
 }

@@ -144,7 +144,8 @@ void request_reply_when(struct broker *b, struct request *rq, uint64_t ticket, c
 void request_park(struct request *rq, void (*on_abandoned)(struct broker *, struct request *), void *wait);
 /* For a handler whose store call said ERR_AGAIN: `retry` is called once some log can be read
  * again (or a topic went); it answers, or calls this once more. */
-void request_park_until_readable(struct broker *b, struct request *rq, void (*retry)(struct broker *, struct request *));
+void request_park_until_readable(struct broker *b, struct request *rq,
+                                 void (*retry)(struct broker *, struct request *));
 void request_run_retries(struct broker *b);
 /* acks=0: no answer, the request is done. */
 void request_finish_silently(struct broker *b, struct request *rq);
@@ -188,7 +189,8 @@ struct config_entry { struct slice name, value; };
 enum err topic_create(struct broker *b, struct slice name, int32_t n_partitions, const struct config_entry *configs,
                       size_t n_configs, struct topic **out, uint64_t *ticket) WEIR_MUST_CHECK;
 enum err topic_delete(struct broker *b, struct topic *t, uint64_t *ticket) WEIR_MUST_CHECK;
-enum err topic_add_partitions(struct broker *b, struct topic *t, int32_t n_partitions, uint64_t *ticket) WEIR_MUST_CHECK;
+enum err topic_add_partitions(struct broker *b, struct topic *t, int32_t n_partitions,
+                              uint64_t *ticket) WEIR_MUST_CHECK;
 enum err topic_save(struct broker *b, struct topic *t, uint64_t *ticket) WEIR_MUST_CHECK;
 struct partition *partition_find(struct broker *b, struct slice topic, int32_t index);  /* NULL: unknown */
 enum err topics_load(struct broker *b, struct error *e);
@@ -206,7 +208,8 @@ int16_t partition_check_epoch(const struct partition *p, int32_t current_leader_
 
 /* ---- produce.c: also used for internal appends ---- */
 /* Appends a batch that the broker built itself. */
-enum err partition_append(struct broker *b, struct partition *p, uint8_t *batch, size_t n, struct append_result *out) WEIR_MUST_CHECK;
+enum err partition_append(struct broker *b, struct partition *p, uint8_t *batch, size_t n,
+                          struct append_result *out) WEIR_MUST_CHECK;
 
 /* ---- fetch.c ---- */
 void fetch_partition_advanced(struct broker *b, struct partition *p);   /* high watermark or start moved */
@@ -262,7 +265,8 @@ const char *broker_config_value(struct broker *b, const struct config_row *row, 
 struct config_place { const char *value; enum config_source source; };
 size_t broker_config_places(struct broker *b, const struct config_row *row, struct config_place out[4]);
 /* Dynamic broker configs: of this broker (whole = false) or the cluster's default.  value NULL: removed. */
-enum err broker_config_set(struct broker *b, bool whole, struct slice name, const char *value, uint64_t *ticket) WEIR_MUST_CHECK;
+enum err broker_config_set(struct broker *b, bool whole, struct slice name, const char *value,
+                           uint64_t *ticket) WEIR_MUST_CHECK;
 /* Names of the dynamic ones, also those without a row. */
 size_t broker_config_dynamic(struct broker *b, bool whole, struct config_entry *out, size_t max);
 bool config_broker_id(struct slice text, int32_t *id);       /* false: not a number */
@@ -272,8 +276,10 @@ int64_t config_int(struct broker *b, const char *name);      /* resolved broker 
 double config_double(struct broker *b, const char *name);
 bool config_bool(struct broker *b, const char *name);
 const char *config_string(struct broker *b, const char *name);
-void topic_configs_resolve(struct broker *b, struct topic *t);   /* overrides and broker defaults -> t->v, store_log_configure */
+/* Overrides and broker defaults -> t->v, store_log_configure */
+void topic_configs_resolve(struct broker *b, struct topic *t);
 /* handler's helper: CreateTopics and DescribeConfigs list a topic's configs the same way */
-const char *topic_config_value(struct broker *b, const struct topic *t, const struct config_row *row, enum config_source *source);
+const char *topic_config_value(struct broker *b, const struct topic *t, const struct config_row *row,
+                               enum config_source *source);
 
 #endif

@@ -234,8 +234,8 @@ static enum err recompress(struct broker *b, struct topic *t, const uint8_t *bat
     return OK;
 }
 
-static void append(struct broker *b, struct partition *p, const struct batch *t, uint8_t *bytes, size_t n, int64_t now_ms,
-                   struct produce_result *out) {
+static void append(struct broker *b, struct partition *p, const struct batch *t, uint8_t *bytes, size_t n,
+                   int64_t now_ms, struct produce_result *out) {
     struct append_result r;
     enum err e = store_append(p->log, bytes, n, &r);
     if (e != OK) {

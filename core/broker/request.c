@@ -182,7 +182,8 @@ static void retry_unlink(struct broker *b, struct request *rq) {
         rq->retry_next->retry_prev = rq->retry_prev;
 }
 
-void request_park_until_readable(struct broker *b, struct request *rq, void (*retry)(struct broker *, struct request *)) {
+void request_park_until_readable(struct broker *b, struct request *rq,
+                                 void (*retry)(struct broker *, struct request *)) {
     rq->retry = retry;
     rq->retry_prev = NULL;
     rq->retry_next = b->retries;

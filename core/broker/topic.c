@@ -61,7 +61,8 @@ struct slice topic_name_error(struct request *rq, struct slice name) {
     if (slice_is(name, ".") || slice_is(name, ".."))
         return request_printf(rq, "Topic name is invalid: '%.*s' is not allowed", SLICE_ARG(name));
     if (name_length(name) > TOPIC_NAME_MAX)
-        return request_printf(rq, "Topic name is invalid: the length of '%.*s' is longer than the max allowed length %d",
+        return request_printf(rq,
+                              "Topic name is invalid: the length of '%.*s' is longer than the max allowed length %d",
                               SLICE_ARG(shown), TOPIC_NAME_MAX);
     return request_printf(rq,
                           "Topic name is invalid: '%.*s' contains one or more characters other than ASCII "
@@ -70,7 +71,8 @@ struct slice topic_name_error(struct request *rq, struct slice name) {
 }
 
 bool topic_name_internal(struct slice name) {
-    return slice_is(name, OFFSETS_TOPIC) || slice_is(name, "__transaction_state") || slice_is(name, "__share_group_state");
+    return slice_is(name, OFFSETS_TOPIC) || slice_is(name, "__transaction_state") ||
+           slice_is(name, "__share_group_state");
 }
 
 static bool names_collide(struct slice a, struct slice b) {
@@ -124,8 +126,8 @@ struct slice assignment_error(struct broker *b, struct request *rq, const int32_
             return request_printf(rq, "The manual partition assignment includes the broker %d more than once.", ids[i]);
     for (int32_t i = 0; i < n; i++)
         if (ids[i] != b->settings.node_id)
-            return request_printf(rq, "The manual partition assignment includes broker %d, but no such broker is registered.",
-                                  ids[i]);
+            return request_printf(
+                rq, "The manual partition assignment includes broker %d, but no such broker is registered.", ids[i]);
     return SLICE_NULL;
 }
 
@@ -386,7 +388,8 @@ enum err topics_load(struct broker *b, struct error *e) {
     struct loading l = {b, 0};
     store_each(b->store, MAP_TOPIC, load_topic, &l);
     if (l.bad != 0) /* dropping their logs would destroy what a newer version wrote */
-        return error_set(e, ERR_UNSUPPORTED, "%zu topic records are in a format that this version does not know", l.bad);
+        return error_set(e, ERR_UNSUPPORTED, "%zu topic records are in a format that this version does not know",
+                         l.bad);
     struct orphans o = {.b = b};
     store_log_each(b->store, find_orphan, &o);
     for (size_t i = 0; i < o.n; i++) {

@@ -153,8 +153,8 @@ void *client_ask(struct bworld *w, struct client *c, int16_t key, int16_t versio
     return answer;
 }
 
-int16_t client_create_topic(struct bworld *w, struct client *c, const char *name, int32_t n_partitions, const char *config,
-                            const char *value) {
+int16_t client_create_topic(struct bworld *w, struct client *c, const char *name, int32_t n_partitions,
+                            const char *config, const char *value) {
     struct create_topics_req req;
     struct create_topics_req_creatable_topic t;
     struct create_topics_req_creatable_topic_config entry = {slice_cstr(config), slice_cstr(value)};

@@ -50,8 +50,8 @@ void *client_ask(struct bworld *w, struct client *c, int16_t key, int16_t versio
 #define ASK(w, c, KEY, version, body, type) ((struct type *)client_ask(w, c, API_##KEY, version, body))
 
 /* Shorthands. */
-int16_t client_create_topic(struct bworld *w, struct client *c, const char *name, int32_t n_partitions, const char *config,
-                            const char *value);
+int16_t client_create_topic(struct bworld *w, struct client *c, const char *name, int32_t n_partitions,
+                            const char *config, const char *value);
 /* acks=-1, to one partition; version 9.  Returns the partition's answer, valid until the next one. */
 struct produce_resp_partition *client_produce(struct bworld *w, struct client *c, const char *topic, int32_t partition,
                                               struct slice batch);

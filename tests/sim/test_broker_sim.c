@@ -26,7 +26,9 @@
 #define OFFSETS_MAX 4096
 #define IDS_MAX 64
 
-#define CHECK(e, ...) ((e) ? (void)0 : (fprintf(stderr, "seed %" PRIu64 ": ", seed), fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), abort()))
+#define CHECK(e, ...)                                                                                                  \
+    ((e) ? (void)0                                                                                                     \
+         : (fprintf(stderr, "seed %" PRIu64 ": ", seed), fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), abort()))
 
 static uint64_t seed;
 
@@ -109,7 +111,8 @@ static void send_new(struct sim *s, struct producer *p) {
     if (st->n_pending == IN_FLIGHT || !p->connected || p->broken)
         return;
     struct pending *b = &st->pending[st->n_pending++];
-    *b = (struct pending){st->next, 1 + (uint32_t)random_below(&s->r, 4), random_below(&s->r, 4) == 0 ? 600 : 10, CODEC_NONE};
+    *b = (struct pending){st->next, 1 + (uint32_t)random_below(&s->r, 4), random_below(&s->r, 4) == 0 ? 600 : 10,
+                          CODEC_NONE};
     if (random_below(&s->r, 4) == 0)
         b->codec = CODEC_LZ4;
     st->next += b->count;
@@ -164,7 +167,8 @@ static void check_record(struct sim *s, int32_t partition, const struct record *
     CHECK(sscanf(text, "%u %u", &producer, &number) == 2 && producer < PRODUCERS, "a value that nobody wrote");
     CHECK(r->offset >= 0 && r->offset < OFFSETS_MAX, "offset %" PRId64, r->offset);
     uint32_t mark = (producer << 24 | number) + 1, *seen = &s->seen[partition][r->offset];
-    CHECK(*seen == 0 || *seen == mark, "partition %d, offset %" PRId64 ": another message than before", partition, r->offset);
+    CHECK(*seen == 0 || *seen == mark, "partition %d, offset %" PRId64 ": another message than before", partition,
+          r->offset);
     *seen = mark;
 }
 
@@ -315,14 +319,15 @@ static void verify(struct sim *s) {
         for (int64_t o = 0; o < s->consumer.next[i]; o++) {
             CHECK(s->seen[i][o] != 0, "partition %d: nothing at offset %" PRId64, i, o);
             uint32_t mark = s->seen[i][o] - 1, producer = mark >> 24, number = mark & 0xffffff;
-            CHECK(number == next[producer][i], "partition %d, offset %" PRId64 ": message %u of producer %u, %u is due", i, o,
-                  number, producer, next[producer][i]);
+            CHECK(number == next[producer][i], "partition %d, offset %" PRId64 ": message %u of producer %u, %u is due",
+                  i, o, number, producer, next[producer][i]);
             next[producer][i]++;
         }
     for (int p = 0; p < PRODUCERS; p++)
         for (int i = 0; i < PARTITIONS; i++)
             CHECK(next[p][i] == s->producers[p].streams[i].acked && s->producers[p].streams[i].n_pending == 0,
-                  "producer %d, partition %d: %u acknowledged, %u there", p, i, s->producers[p].streams[i].acked, next[p][i]);
+                  "producer %d, partition %d: %u acknowledged, %u there", p, i, s->producers[p].streams[i].acked,
+                  next[p][i]);
 }
 
 static uint64_t run(uint64_t n, unsigned *crashes) {

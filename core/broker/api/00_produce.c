@@ -95,8 +95,8 @@ static void produce_failed(struct broker *b, struct request *rq) {
     size_t used = 0;
     enum err e = proto_decode_response_header(rq->header.key, rq->header.version, frame, &correlation_id, &used);
     if (e == OK)
-        e = proto_decode(rq->api->response, rq->header.version, slice_of(frame.p + used, frame.n - used), &rq->arena, resp,
-                         &used);
+        e = proto_decode(rq->api->response, rq->header.version, slice_of(frame.p + used, frame.n - used), &rq->arena,
+                         resp, &used);
     if (e != OK) {
         request_hang_up(b, rq, "the store failed");
         return;

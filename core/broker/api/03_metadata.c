@@ -42,8 +42,8 @@ static struct topic *auto_create(struct broker *b, struct answering *a, struct s
     const struct metadata_req *req = a->rq->body;
     struct topic *t = NULL;
     uint64_t ticket;
-    if (!req->allow_auto_topic_creation || a->created == AUTO_CREATE_MAX || topic_name_internal(name) || !config_bool(b, "auto.create.topics.enable") ||
-        topic_colliding(b, name) != NULL)
+    if (!req->allow_auto_topic_creation || a->created == AUTO_CREATE_MAX || topic_name_internal(name) ||
+        !config_bool(b, "auto.create.topics.enable") || topic_colliding(b, name) != NULL)
         return NULL;
     if (topic_create(b, name, (int32_t)config_int(b, "num.partitions"), NULL, 0, &t, &ticket) != OK)
         return NULL;

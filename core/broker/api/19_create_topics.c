@@ -31,12 +31,14 @@ static bool check_assignment(struct broker *b, struct request *rq, asked in, ans
     for (int32_t i = 0; i < n; i++) {
         int32_t index = in->assignments.v[i].partition_index;
         if (index < 0 || index >= n || seen[index])
-            return refuse(out, KAFKA_INVALID_REPLICA_ASSIGNMENT,
-                          index >= 0 && index < n
-                              ? request_printf(rq, "Found multiple manual partition assignments for partition %d", index)
-                              : SLICE("partitions should be a consecutive 0-based integer sequence"));
+            return refuse(
+                out, KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                index >= 0 && index < n
+                    ? request_printf(rq, "Found multiple manual partition assignments for partition %d", index)
+                    : SLICE("partitions should be a consecutive 0-based integer sequence"));
         seen[index] = true;
-        struct slice why = assignment_error(b, rq, in->assignments.v[i].broker_ids.v, in->assignments.v[i].broker_ids.n);
+        struct slice why =
+            assignment_error(b, rq, in->assignments.v[i].broker_ids.v, in->assignments.v[i].broker_ids.n);
         if (why.p != NULL)
             return refuse(out, KAFKA_INVALID_REPLICA_ASSIGNMENT, why);
     }
@@ -56,11 +58,12 @@ static bool check_counts(struct broker *b, struct request *rq, asked in, answer 
                       SLICE("Number of partitions was set to an invalid non-positive value."));
     *n_partitions = in->num_partitions == -1 ? (int32_t)config_int(b, "num.partitions") : in->num_partitions;
     if (in->replication_factor > 1 && !b->settings.lenient_replication)
-        return refuse(out, KAFKA_INVALID_REPLICATION_FACTOR,
-                      request_printf(rq,
-                                     "Unable to replicate the partition %d time(s): The target replication factor of %d "
-                                     "cannot be reached because only 1 broker(s) are registered.",
-                                     in->replication_factor, in->replication_factor));
+        return refuse(
+            out, KAFKA_INVALID_REPLICATION_FACTOR,
+            request_printf(rq,
+                           "Unable to replicate the partition %d time(s): The target replication factor of %d "
+                           "cannot be reached because only 1 broker(s) are registered.",
+                           in->replication_factor, in->replication_factor));
     return true;
 }
 
@@ -74,8 +77,9 @@ static bool check_topic(struct broker *b, struct request *rq, asked in, answer o
                       request_printf(rq, "Topic '%.*s' already exists.", SLICE_ARG(in->name)));
     struct topic *other = topic_colliding(b, in->name);
     if (other != NULL)
-        return refuse(out, KAFKA_INVALID_TOPIC_EXCEPTION,
-                      request_printf(rq, "Topic '%.*s' collides with existing topic: %s", SLICE_ARG(in->name), other->name));
+        return refuse(
+            out, KAFKA_INVALID_TOPIC_EXCEPTION,
+            request_printf(rq, "Topic '%.*s' collides with existing topic: %s", SLICE_ARG(in->name), other->name));
     if (!check_counts(b, rq, in, out, n_partitions))
         return false;
     for (int32_t i = 0; i < in->configs.n; i++)
@@ -100,8 +104,8 @@ static void fill_configs(struct broker *b, struct request *rq, const struct topi
     }
 }
 
-static void create(struct broker *b, struct request *rq, asked in, int32_t n_partitions, const struct config_entry *configs,
-                   answer out, uint64_t *ticket) {
+static void create(struct broker *b, struct request *rq, asked in, int32_t n_partitions,
+                   const struct config_entry *configs, answer out, uint64_t *ticket) {
     const struct create_topics_req *req = rq->body;
     struct topic *t = NULL, pretended = {0};
     uint64_t mine = 0;

@@ -5,7 +5,8 @@
  * Answered when durable, with the new log start. */
 #include "core/broker/internal.h"
 
-static void delete_up_to(struct partition *p, int64_t offset, struct delete_records_resp_partition *out, uint64_t *ticket) {
+static void delete_up_to(struct partition *p, int64_t offset, struct delete_records_resp_partition *out,
+                         uint64_t *ticket) {
     uint64_t mine = 0;
     int64_t hw = store_log_hw(p->log);
     if (offset == -1)

@@ -54,7 +54,8 @@ static struct describe_configs_resp_resource *add(struct request *rq, answer out
     return to;
 }
 
-static void broker_synonyms(struct broker *b, const struct config_row *row, struct describe_configs_resp_resource *out) {
+static void broker_synonyms(struct broker *b, const struct config_row *row,
+                            struct describe_configs_resp_resource *out) {
     struct config_place places[4];
     size_t n = broker_config_places(b, row, places);
     for (size_t i = 0; i < n && !out->is_sensitive; i++)
@@ -137,17 +138,20 @@ static void describe(struct broker *b, struct request *rq, asked in, answer out)
     if (in->resource_type == RESOURCE_TOPIC) {
         describe_topic(b, rq, in, out);
     } else if (in->resource_type != RESOURCE_BROKER) {
-        refuse(out, KAFKA_INVALID_REQUEST,
-               SLICE("This most likely occurs because of a request being malformed by the client library or the message was "
-                     "sent to an incompatible broker. See the broker logs for more details."));
+        refuse(
+            out, KAFKA_INVALID_REQUEST,
+            SLICE(
+                "This most likely occurs because of a request being malformed by the client library or the message was "
+                "sent to an incompatible broker. See the broker logs for more details."));
     } else if (in->resource_name.n == 0) {
         describe_whole(b, rq, in, out);
     } else if (!config_broker_id(in->resource_name, &id)) {
         refuse(out, KAFKA_INVALID_REQUEST,
                request_printf(rq, "Broker id must be an integer, but it is: %.*s", SLICE_ARG(out->resource_name)));
     } else if (id != b->settings.node_id) {
-        refuse(out, KAFKA_INVALID_REQUEST, request_printf(rq, "Unexpected broker id, expected %d or empty string, but received %d",
-                                                          b->settings.node_id, id));
+        refuse(out, KAFKA_INVALID_REQUEST,
+               request_printf(rq, "Unexpected broker id, expected %d or empty string, but received %d",
+                              b->settings.node_id, id));
     } else {
         describe_broker(b, rq, in, out);
     }

@@ -3,7 +3,8 @@
 #include "core/broker/internal.h"
 
 static void answer(struct broker *b, struct request *rq, const struct alter_replica_log_dirs_req_dir *dir,
-                   const struct alter_replica_log_dirs_req_dir_topic *in, struct alter_replica_log_dirs_resp_dir_topic *out) {
+                   const struct alter_replica_log_dirs_req_dir_topic *in,
+                   struct alter_replica_log_dirs_resp_dir_topic *out) {
     bool ours = b->settings.data_dir != NULL && slice_is(dir->path, b->settings.data_dir);
     out->topic_name = in->name;
     out->partitions.v = request_array(rq, alter_replica_log_dirs_resp_dir_partition, in->partitions.n);

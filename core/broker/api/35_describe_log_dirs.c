@@ -34,7 +34,8 @@ void handle_describe_log_dirs(struct broker *b, struct request *rq) {
     }
     if (b->failed != OK)
         out->error_code = KAFKA_KAFKA_STORAGE_ERROR;
-    out->topics.v = request_array(rq, describe_log_dirs_resp_topic, req->topics.n < 0 ? (int64_t)b->n_topics : req->topics.n);
+    out->topics.v =
+        request_array(rq, describe_log_dirs_resp_topic, req->topics.n < 0 ? (int64_t)b->n_topics : req->topics.n);
     if (req->topics.n < 0)
         for (struct topic *t = b->topics_by_name; t != NULL; t = t->by_name.next)
             fill(rq, t, NULL, t->n_partitions, out);

@@ -15,7 +15,8 @@ static bool check(struct broker *b, struct request *rq, const struct create_part
                   struct create_partitions_resp_topic *out) {
     int32_t more = in->count - t->n_partitions;
     if (in->count == t->n_partitions) {
-        refuse(out, KAFKA_INVALID_PARTITIONS, request_printf(rq, "Topic already has %d partition(s).", t->n_partitions));
+        refuse(out, KAFKA_INVALID_PARTITIONS,
+               request_printf(rq, "Topic already has %d partition(s).", t->n_partitions));
     } else if (in->count < t->n_partitions) {
         refuse(out, KAFKA_INVALID_PARTITIONS,
                request_printf(rq, "The topic %s currently has %d partition(s); %d would not be an increase.", t->name,
@@ -24,11 +25,13 @@ static bool check(struct broker *b, struct request *rq, const struct create_part
         refuse(out, KAFKA_POLICY_VIOLATION, SLICE("Excessively large number of partitions per request."));
     } else if (in->assignments.n >= 0 && in->assignments.n != more) {
         refuse(out, KAFKA_INVALID_REPLICA_ASSIGNMENT,
-               request_printf(rq, "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.",
+               request_printf(rq,
+                              "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.",
                               more, in->assignments.n));
     }
     for (int32_t i = 0; i < in->assignments.n && out->error_code == KAFKA_NONE; i++) {
-        struct slice why = assignment_error(b, rq, in->assignments.v[i].broker_ids.v, in->assignments.v[i].broker_ids.n);
+        struct slice why =
+            assignment_error(b, rq, in->assignments.v[i].broker_ids.v, in->assignments.v[i].broker_ids.n);
         if (why.p != NULL)
             refuse(out, KAFKA_INVALID_REPLICA_ASSIGNMENT, why);
     }
@@ -47,7 +50,8 @@ static void add(struct broker *b, struct request *rq, const struct create_partit
     if (!check(b, rq, in, t, out) || req->validate_only)
         return;
     if (t->internal) {
-        refuse(out, KAFKA_INVALID_REQUEST, SLICE("The partitions of an internal topic cannot be changed: its keys would move."));
+        refuse(out, KAFKA_INVALID_REQUEST,
+               SLICE("The partitions of an internal topic cannot be changed: its keys would move."));
         return;
     }
     enum err e = topic_add_partitions(b, t, in->count, &mine);

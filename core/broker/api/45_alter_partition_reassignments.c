@@ -10,7 +10,8 @@ static void reassign(struct broker *b, struct request *rq, struct slice name,
     out->partition_index = in->partition_index;
     if (t == NULL) {
         out->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-        out->error_message = request_printf(rq, "Unable to find a topic named %.*s.", SLICE_ARG(request_utf8(rq, name)));
+        out->error_message =
+            request_printf(rq, "Unable to find a topic named %.*s.", SLICE_ARG(request_utf8(rq, name)));
     } else if (topic_partition(t, in->partition_index) == NULL) {
         out->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
         out->error_message = request_printf(rq, "Unable to find partition %s:%d.", t->name, in->partition_index);

@@ -21,7 +21,8 @@ static void fill_quorum(struct broker *b, struct request *rq, struct describe_qu
     out->current_voters.v = request_array(rq, describe_quorum_resp_replica_state, 1);
     out->current_voters.v[0].replica_id = b->settings.node_id;
     out->current_voters.v[0].log_end_offset = (int64_t)stats.wal_seq;
-    out->current_voters.v[0].last_fetch_timestamp = out->current_voters.v[0].last_caught_up_timestamp = broker_now_ms(b);
+    out->current_voters.v[0].last_fetch_timestamp = out->current_voters.v[0].last_caught_up_timestamp =
+        broker_now_ms(b);
 }
 
 static void fill_nodes(struct broker *b, struct request *rq, struct describe_quorum_resp *resp) {

@@ -11,8 +11,9 @@ void handle_describe_cluster(struct broker *b, struct request *rq) {
     proto_init(PROTO_STRUCT(describe_cluster_resp), &resp);
     if (req->endpoint_type == ENDPOINT_CONTROLLER) {
         resp.error_code = KAFKA_MISMATCHED_ENDPOINT_TYPE;
-        resp.error_message = SLICE("The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type "
-                                   "CONTROLLER");
+        resp.error_message =
+            SLICE("The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type "
+                  "CONTROLLER");
     } else if (req->endpoint_type != ENDPOINT_BROKER) {
         resp.error_code = KAFKA_UNSUPPORTED_ENDPOINT_TYPE;
         resp.error_message = request_printf(rq, "Unsupported endpoint type %d", req->endpoint_type);

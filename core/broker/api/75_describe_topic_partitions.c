@@ -36,7 +36,8 @@ static struct slice *names_from(struct broker *b, struct request *rq, struct sli
     return names;
 }
 
-static void fill_partition(struct broker *b, struct partition *p, struct describe_topic_partitions_resp_partition *out) {
+static void fill_partition(struct broker *b, struct partition *p,
+                           struct describe_topic_partitions_resp_partition *out) {
     out->partition_index = p->index;
     out->leader_id = b->settings.node_id;
     out->leader_epoch = store_log_epoch(p->log);
@@ -52,7 +53,8 @@ static int32_t fill_topic(struct broker *b, struct request *rq, struct slice nam
     out->name = request_utf8(rq, name);
     out->topic_authorized_operations = TOPIC_OPERATIONS;
     if (t == NULL) {
-        out->error_code = topic_name_valid(name, NULL) ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_INVALID_TOPIC_EXCEPTION;
+        out->error_code =
+            topic_name_valid(name, NULL) ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_INVALID_TOPIC_EXCEPTION;
         return 0;
     }
     out->topic_id = t->id;
@@ -76,7 +78,8 @@ static void refuse_cursor(struct broker *b, struct request *rq, struct slice nam
     request_reply(b, rq, &resp);
 }
 
-static void set_cursor(struct request *rq, struct describe_topic_partitions_resp *resp, struct slice name, int32_t index) {
+static void set_cursor(struct request *rq, struct describe_topic_partitions_resp *resp, struct slice name,
+                       int32_t index) {
     resp->next_cursor = request_array(rq, describe_topic_partitions_resp_cursor, 1);
     resp->next_cursor->topic_name = name;
     resp->next_cursor->partition_index = index;
