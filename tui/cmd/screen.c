@@ -24,6 +24,7 @@ void screen_fini(struct screen *s) {
 
 void screen_page(struct screen *s, const char *title) {
     block_clear(&s->page);
+    s->page.words = true;
     snprintf(s->page_title, sizeof s->page_title, "%s", title);
     s->page_open = true;
     s->page_top = 0;
@@ -91,6 +92,14 @@ static void page_keyed(struct screen *s, const struct key *k) {
 
 void screen_key(struct screen *s, const struct key *k) {
     struct view *v = ui_view(&s->ui);
+    if (strncmp(k->name, "alt-", 4) == 0) { /* nothing is bound to Alt: it was Esc and a key in one breath */
+        struct key esc, second;
+        if (key_of(&esc, "esc") && key_of(&second, k->name + 4)) {
+            screen_key(s, &esc);
+            screen_key(s, &second);
+        }
+        return;
+    }
     if (s->ui.message[0]) {
         s->ui.message[0] = '\0';
         s->ui.dirty = true;
@@ -106,13 +115,6 @@ void screen_key(struct screen *s, const struct key *k) {
         const struct command *c = command_of_key(s, k->name);
         if (c)
             command_run(s, c, "");
-        else if (strncmp(k->name, "alt-", 4) == 0) { /* Esc and a key in one breath */
-            struct key esc, second;
-            if (key_of(&esc, "esc") && key_of(&second, k->name + 4)) {
-                screen_key(s, &esc);
-                screen_key(s, &second);
-            }
-        }
     }
 }
 

@@ -185,6 +185,10 @@ static attr_t attributes_of(uint8_t attrs) {
 
 /* A selected cell keeps its colour on the bar's background; a bar that is reversed is one colour throughout. */
 static struct look look_of(const struct cell *cell, const struct look looks[ROLE_N]) {
+    static const bool faint[ROLE_N] = {
+        [ROLE_zero] = true, [ROLE_frame] = true, [ROLE_unit] = true, [ROLE_pending] = true, [ROLE_stale] = true,
+        [ROLE_bar_rest] = true,
+    };
     struct look l = looks[cell->role];
     if (cell->style & STYLE_MATCH) {
         l.fg = looks[ROLE_match].fg;
@@ -194,6 +198,8 @@ static struct look look_of(const struct cell *cell, const struct look looks[ROLE
         struct look bar = looks[ROLE_selected];
         if ((bar.attrs & LOOK_REVERSE) || cell->role == ROLE_text || cell->role == ROLE_number || l.bg != COLOUR_DEFAULT)
             return bar;
+        if (faint[cell->role]) /* what is hardly seen on the ground would not be seen on the bar */
+            l.fg = looks[ROLE_dim].fg;
         l.bg = bar.bg;
         l.attrs |= bar.attrs;
     }

@@ -1,5 +1,7 @@
 #include "tui/ui/block.h"
 
+#include "core/base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,6 +51,48 @@ void block_printf(struct block *b, enum role role, const char *format, ...) {
     block_own(b, role, text);
 }
 
+static void put_own(struct canvas *c, int y, int x, int w, enum role role, struct slice s) {
+    char text[520];
+    snprintf(text, sizeof text, "%.*s", (int)s.n, (const char *)s.p);
+    canvas_put(c, y, x, w, role, text);
+}
+
+/* Bytes of our own text that fit; their columns. */
+static size_t own_fit(const struct canvas *c, struct slice s, int max_w, int *w) {
+    size_t at = 0;
+    *w = 0;
+    while (at < s.n) {
+        int32_t cp;
+        size_t n = text_next(s.p + at, s.n - at, &cp);
+        int one = c->ascii || cp < 0 ? 1 : text_width(cp);
+        if (*w + one > max_w)
+            break;
+        *w += one;
+        at += n;
+    }
+    return at;
+}
+
+/* The same for either kind of run. */
+static size_t run_fit(const struct canvas *c, bool foreign, struct slice s, int max_w, int *w) {
+    if (!foreign)
+        return own_fit(c, s, max_w, w);
+    size_t n = canvas_foreign_fit(c, s, max_w);
+    *w = canvas_foreign_width(c, slice_of(s.p, n), max_w);
+    return n;
+}
+
+/* Where to break s, of which `fits` bytes fit: behind the last blank; nothing at all (0) when a word that begins
+ * here would fit whole on a line of its own. */
+static size_t break_at_word(struct slice s, size_t fits, bool at_start) {
+    if (fits >= s.n)
+        return fits;
+    for (size_t i = fits + 1; i > 0; i--)
+        if (s.p[i - 1] == ' ')
+            return i;
+    return at_start ? fits : 0;
+}
+
 /* Lays one line out; paints what falls on rows [0, r.h) after `row`.  Returns the row after it. */
 static int line_lay(const struct block *b, const struct block_line *line, struct canvas *c, struct rect r, int row,
                     int left, bool wrap, bool paint) {
@@ -60,24 +104,21 @@ static int line_lay(const struct block *b, const struct block_line *line, struct
             int free_w = r.w - (x > 0 ? x : 0), used = 0;
             size_t eaten;
             if (x < 0) { /* scrolled away to the left */
-                eaten = canvas_foreign_fit(c, s, -x);
-                used = canvas_foreign_width(c, slice_of(s.p, eaten), -x);
+                eaten = run_fit(c, run->foreign, s, -x, &used);
                 if (eaten == 0) {
                     x = 0;
                     continue;
                 }
-            } else if (paint && row >= 0 && row < r.h) {
-                if (run->foreign) {
-                    eaten = canvas_put_raw(c, r.y + row, r.x + x, free_w, run->role, s, &used);
-                } else {
-                    char text[520];
-                    snprintf(text, sizeof text, "%.*s", (int)s.n, (const char *)s.p);
-                    used = canvas_put(c, r.y + row, r.x + x, free_w, run->role, text);
-                    eaten = used < canvas_width(c, text) ? canvas_foreign_fit(c, s, used) : s.n;
-                }
             } else {
-                eaten = canvas_foreign_fit(c, s, free_w);
-                used = canvas_foreign_width(c, slice_of(s.p, eaten), free_w);
+                eaten = run_fit(c, run->foreign, s, free_w, &used);
+                if (b->words && wrap) {
+                    eaten = break_at_word(s, eaten, x == 0);
+                    run_fit(c, run->foreign, slice_of(s.p, eaten), free_w, &used);
+                }
+                if (paint && row >= 0 && row < r.h && run->foreign)
+                    canvas_put_raw(c, r.y + row, r.x + x, free_w, run->role, slice_of(s.p, eaten), &used);
+                else if (paint && row >= 0 && row < r.h)
+                    put_own(c, r.y + row, r.x + x, free_w, run->role, slice_of(s.p, eaten));
             }
             x += used;
             s = slice_of(s.p + eaten, s.n - eaten);

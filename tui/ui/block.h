@@ -21,6 +21,7 @@ struct block {
     size_t n_runs, cap_runs;
     struct block_line *lines;
     size_t n_lines, cap_lines;
+    bool words;             /* wrap between words; else where the line ends, so that every byte is seen */
 };
 void block_fini(struct block *b);
 void block_clear(struct block *b);

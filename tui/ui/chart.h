@@ -7,6 +7,8 @@
 
 /* The newest w values, right-aligned, scaled to the greatest of those shown. */
 void chart_spark(struct canvas *c, int y, int x, int w, enum role role, const struct history *h);
+/* The same over h rows, with its greatest value at the right edge. */
+void chart_area(struct canvas *c, struct rect r, const char *title, const struct history *h, bool exact);
 /* part of whole, 0 to 1. */
 void chart_bar(struct canvas *c, int y, int x, int w, double part);
 

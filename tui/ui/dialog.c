@@ -9,6 +9,7 @@
 void dialog_open(struct dialog *d, const char *title, struct slice subject) {
     dialog_close(d);
     d->open = true;
+    d->text.words = true;
     snprintf(d->title, sizeof d->title, "%s", title);
     d->subject = mem_dup(subject);
 }
@@ -55,7 +56,7 @@ void dialog_key(struct dialog *d, const struct key *k) {
 }
 
 void dialog_paint(struct dialog *d, struct canvas *c) {
-    struct block foot = {0};
+    struct block foot = {.words = true};
     struct buf command = {0};
     int w = c->w - 4 < 92 ? c->w - 4 : 92;
     if (d->equivalent) {
@@ -68,7 +69,7 @@ void dialog_paint(struct dialog *d, struct canvas *c) {
             }
     }
     int text_h = block_rows(&d->text, c, w - 4, true), foot_h = block_rows(&foot, c, w - 4, true);
-    int h = 3 + text_h + (text_h ? 1 : 0) + form_rows(&d->form) + (foot_h ? foot_h + 1 : 0) + 1;
+    int h = 3 + text_h + (text_h ? 1 : 0) + form_rows(&d->form) + (foot_h ? foot_h + 1 : 0);
     if (h > c->h - 2)
         h = c->h - 2;
     struct rect r = {(c->h - h) / 2, (c->w - w) / 2, h, w};

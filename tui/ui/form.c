@@ -116,7 +116,7 @@ int form_paint(struct form *f, struct canvas *c, struct rect r, bool focus) {
         } else {
             edit_paint(&field->edit, c, (struct rect){y, x, rows, w}, field->off ? ROLE_hint_off : ROLE_input, has);
             if (field->edit.text.n == 0 && field->hint)
-                canvas_put(c, y, x + (has ? 1 : 0), w - 1, ROLE_dim, field->hint);
+                canvas_put(c, y, x + (has ? 1 : 0), w - 1, ROLE_placeholder, field->hint);
         }
         x += w;
     }

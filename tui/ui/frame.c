@@ -98,9 +98,9 @@ static int tab_paint(struct canvas *c, int y, int x, const struct frame_tab *tab
         x += canvas_put(c, y, x, c->w - x, tab->current ? ROLE_tab_current : ROLE_tab_count, " ");
         x += canvas_put(c, y, x, c->w - x, tab->current ? ROLE_tab_current : ROLE_tab_count, tab->count);
     }
-    if (tab->trouble) {
-        snprintf(trouble, sizeof trouble, " !%d", tab->trouble);
-        x += canvas_put(c, y, x, c->w - x, tab->current ? ROLE_tab_current : ROLE_bad, trouble);
+    if (tab->trouble || tab->soon) {
+        snprintf(trouble, sizeof trouble, tab->trouble ? " !%d" : " ~%d", tab->trouble ? tab->trouble : tab->soon);
+        x += canvas_put(c, y, x, c->w - x, tab->current ? ROLE_tab_current : tab->trouble ? ROLE_bad : ROLE_warn, trouble);
     }
     if (tab->current) { /* the reversed field reaches one column to each side */
         canvas_put_cp(c, y, from - 1, ROLE_tab_current, ' ');
@@ -111,8 +111,8 @@ static int tab_paint(struct canvas *c, int y, int x, const struct frame_tab *tab
 
 static int tab_width(const struct canvas *c, const struct frame_tab *tab) {
     char trouble[16] = "";
-    if (tab->trouble)
-        snprintf(trouble, sizeof trouble, " !%d", tab->trouble);
+    if (tab->trouble || tab->soon)
+        snprintf(trouble, sizeof trouble, tab->trouble ? " !%d" : " ~%d", tab->trouble ? tab->trouble : tab->soon);
     return (tab->key ? 2 : 0) + canvas_width(c, tab->name) + (tab->count[0] ? 1 + canvas_width(c, tab->count) : 0) +
            (int)strlen(trouble);
 }

@@ -9,7 +9,7 @@ struct frame_tab {
     char key;
     const char *name;
     char count[48];         /* "" none, "…" not known yet */
-    int trouble;            /* rows that hurt, 0 none */
+    int trouble, soon;      /* rows that hurt, that will; 0 none */
     bool current;
 };
 struct frame_hint {

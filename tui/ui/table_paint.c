@@ -20,9 +20,11 @@ static int first_width(const struct table *t) {
     return w < col->max || col->max < col->width ? (col->max < col->width ? col->width : w) : col->max;
 }
 
+#define ESSENTIAL 5     /* columns of a priority up to this come before the full width of column 0 */
+
 /* Scrolled: in their order from the first that is not scrolled away.  Else by priority. */
-static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_MAX], int *used) {
-    for (int priority = 0; priority < 256; priority++) {
+static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_MAX], int *used, int from, int to) {
+    for (int priority = from; priority < to; priority++) {
         for (int i = 1; i < t->n_columns && i < COLUMNS_MAX; i++) {
             if (t->scroll ? priority != 0 || i <= t->scroll : t->columns[i].priority != priority)
                 continue;
@@ -41,13 +43,15 @@ static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_
 static struct layout table_layout(struct table *t, int width) {
     struct layout l = {0};
     bool chosen[COLUMNS_MAX] = {true};
-    int x = t->trouble ? GUTTER : 1, used = x + t->columns[0].width;
-    layout_choose(t, width - 1, chosen, &used);
-    int rest = width - 1 - used;
-    int first = first_width(t);
+    int x = GUTTER, used = x + t->columns[0].width;
+    layout_choose(t, width - 2, chosen, &used, 0, t->scroll ? 1 : ESSENTIAL + 1);
+    int rest = width - 2 - used, first = first_width(t);
     int grow = first - t->columns[0].width < rest ? first - t->columns[0].width : rest;
     first = t->columns[0].width + (grow > 0 ? grow : 0);
-    rest -= grow > 0 ? grow : 0;
+    used += grow > 0 ? grow : 0;
+    if (!t->scroll)
+        layout_choose(t, width - 2, chosen, &used, ESSENTIAL + 1, 256);
+    rest = width - 2 - used;
     t->more_right = false;
     for (int i = 0; i < t->n_columns && i < COLUMNS_MAX; i++) {
         const struct column *col = &t->columns[i];
@@ -108,7 +112,7 @@ static void paint_own(struct canvas *c, int y, int x, int w, bool right, enum ro
         return;
     }
     const char *unit = strchr(text, ' ');
-    if (unit && role == ROLE_number) {
+    if (unit && role == ROLE_number && *text >= '0' && *text <= '9') {
         int number = (int)(unit - text);
         canvas_put(c, y, x + number, used - number, ROLE_unit, unit);
     }

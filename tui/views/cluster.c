@@ -1,6 +1,8 @@
 /* Who is in charge, who answers, where the data is. */
 #include "tui/views/view.h"
 
+#include "tui/ui/chart.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,6 +222,11 @@ static void cluster_paint(struct view *v, struct ui *u, struct canvas *c, struct
         paint_embedded(u, c, y++, r);
     y++;
     table_paint(&me->table, c, (struct rect){y, r.x, r.y + r.h - y, r.w}, &u->env);
+    y += 2 + me->table.n;
+    if (u->snap->in_history && r.y + r.h - y >= 8) {
+        int h = r.y + r.h - y < 12 ? r.y + r.h - y : 12;
+        chart_area(c, (struct rect){y, r.x + 1, h, r.w - 2}, "IN, MESSAGES A SECOND", u->snap->in_history, u->env.exact);
+    }
     if (me->table.n == 0)
         canvas_put_foreign(c, y + 2, r.x + 3, r.w - 4, ROLE_dim,
                            u->snap->why.n ? u->snap->why : SLICE("asking who is there ..."));

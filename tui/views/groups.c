@@ -72,7 +72,7 @@ void lag_sum_cell(const struct lag_sum *sum, const struct look_env *env, int w, 
     } else if (sum->rows && told == 0) {
         out->state = VALUE_FAILED;
     } else if (sum->ahead) {
-        snprintf(out->text, sizeof out->text, "ahead %s", fmt_count(lost, sum->ahead, 6, env->exact));
+        snprintf(out->text, sizeof out->text, "%s▴%s", number, fmt_count(lost, sum->ahead, 6, env->exact));
         out->role = ROLE_warn;
     } else {
         snprintf(out->text, sizeof out->text, "%s%s", sum->kinds[LAG_UPPER_BOUND] ? "≤ " : sum->kinds[LAG_UNKNOWN] ? "≥ " : "",
@@ -106,6 +106,10 @@ static void get_eta(const void *row, const struct look_env *env, struct out_cell
     }
     double gain = g->out.v - g->in.v;
     out->sort = 0;
+    if (g->n_members.state == VALUE_KNOWN && g->n_members.v == 0) { /* nobody reads: there is no speed to judge by */
+        out->state = VALUE_NONE;
+        return;
+    }
     if (g->lag.v == 0 || (double)g->lag.v < g->out.v) {
         snprintf(out->text, sizeof out->text, "< 1 s");
         out->role = ROLE_zero;

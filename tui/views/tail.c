@@ -218,7 +218,7 @@ static void paint_title(struct tail_view *me, struct ui *u, struct canvas *c, st
 
 struct tail_columns { int time_w, partition_w, offset_w, key_w, value_x; bool date; };
 
-static struct tail_columns tail_columns(struct tail_view *me, const struct canvas *c, int w) {
+static struct tail_columns tail_columns(struct tail_view *me, struct ui *u, const struct canvas *c, int w) {
     struct tail_columns k = {.time_w = 12};
     char text[FORMAT_SIZE], day[FORMAT_SIZE], first[FORMAT_SIZE] = "";
     int64_t most = 9999999;
@@ -239,7 +239,8 @@ static struct tail_columns tail_columns(struct tail_view *me, const struct canva
     time_t now = time(NULL);
     k.date = k.date || (first[0] && strcmp(first, fmt_day(text, (int64_t)now * 1000)) != 0);
     k.time_w = k.date && w >= 100 ? 23 : 12;
-    if (me->partition < 0)
+    const struct model_topic *t = snapshot_topic(u->snap, slice_cstr(me->topic));
+    if (me->partition < 0 && !(t && t->n_partitions == 1))
         k.partition_w = 4;
     k.offset_w = (int)strlen(fmt_group(text, most));
     k.key_w = me->key_w;
@@ -390,7 +391,7 @@ static void tailv_paint(struct view *v, struct ui *u, struct canvas *c, struct r
     me->list_h = r.h - 2 - detail_h;
     if (me->tail && me->stats.last > 0) {
         tail_fetch(me, me->list_h);
-        struct tail_columns k = tail_columns(me, c, r.w);
+        struct tail_columns k = tail_columns(me, u, c, r.w);
         paint_heads(c, (struct rect){r.y + 1, r.x, 1, r.w}, &k);
         paint_rows(me, c, (struct rect){r.y + 2, r.x, me->list_h, r.w}, &k);
     }

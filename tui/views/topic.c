@@ -2,6 +2,7 @@
 #include "tui/views/groups.h"
 
 #include "core/base/text.h"
+#include "tui/ui/chart.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -415,6 +416,32 @@ static void topicv_tabs(struct topic_view *me, struct frame_tab tabs[SUB_N]) {
     tabs[me->sub].current = true;
 }
 
+/* Rows under the table: what the selected config means, or the topic's last minute where there is room. */
+static int topicv_below(const struct topic_view *me, const struct model_topic *t, int h) {
+    if (me->sub == SUB_CONFIGS)
+        return h >= 12 && me->n_configs ? 3 : 0;
+    int free_rows = h - 2 - me->tables[me->sub].n;
+    return me->sub == SUB_PARTITIONS && t->history && free_rows >= 8 ? (free_rows < 12 ? free_rows : 12) : 0;
+}
+
+static void paint_below(const struct topic_view *me, const struct model_topic *t, struct ui *u, struct canvas *c,
+                        struct rect r) {
+    if (me->sub == SUB_PARTITIONS) {
+        chart_area(c, r, "IN, MESSAGES A SECOND", t->history, u->env.exact);
+        return;
+    }
+    const struct config_row *row = table_selected(&me->tables[SUB_CONFIGS]);
+    struct block b = {0};
+    canvas_fill(c, r.y, r.x, r.w, ROLE_frame, 0x2500);
+    if (!row)
+        return;
+    block_foreign(&b, ROLE_bright, row->name);
+    block_own(&b, ROLE_text, "  ");
+    block_foreign(&b, ROLE_dim, row->doc);
+    block_paint(&b, c, (struct rect){r.y + 1, r.x + 2, r.h - 1, r.w - 4}, 0, 0, true);
+    block_fini(&b);
+}
+
 static void topicv_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
     struct topic_view *me = (struct topic_view *)v;
     const struct model_topic *t = snapshot_topic(u->snap, v->arg);
@@ -427,8 +454,13 @@ static void topicv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     paint_figures(me, t, u, c, r.y, r.x + 1, r.w - 2);
     topicv_tabs(me, tabs);
     frame_subtabs(c, r.y + 1, tabs, SUB_N);
-    table_paint(&me->tables[me->sub], c, (struct rect){r.y + 2, r.x, r.h - 2, r.w}, &u->env);
-    if (me->tables[me->sub].n > 0)
+    struct table *table = &me->tables[me->sub];
+    int below = topicv_below(me, t, r.h - 2);
+    table_paint(table, c, (struct rect){r.y + 2, r.x, r.h - 2 - below, r.w}, &u->env);
+    if (below)
+        paint_below(me, t, u, c, (struct rect){me->sub == SUB_CONFIGS ? r.y + r.h - below : r.y + 4 + table->n, r.x + 1,
+                                               below, r.w - 2});
+    if (table->n > 0)
         return;
     int y = r.y + r.h / 2;
     if (me->sub == SUB_CONFIGS && me->config_failed)

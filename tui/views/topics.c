@@ -230,7 +230,7 @@ static bool topics_can(struct view *v, struct ui *u, enum verb verb) {
 
 static void topics_interest(struct view *v, struct ui *u, struct client_interest *i) {
     struct table *t = &((struct topics *)v)->table;
-    i->sizes = i->all_offsets = true;
+    i->sizes = i->all_offsets = i->all_groups = true;
     for (int k = 0; k < t->height && i->n_topics < UI_WANTED; k++) {
         const struct model_topic *row = table_row(t, t->top + k);
         if (row)

@@ -87,7 +87,8 @@ void ui_refilter(struct ui *u) { ui_data(u); }
 void ui_set_snapshot(struct ui *u, struct snapshot *s) {
     struct snapshot *old = u->snap;
     u->snap = s;
-    u->env.stale_us = s->interval_us > 0 ? 3 * s->interval_us + 500000 : 0;
+    /* Some answers (sizes) are asked for more seldom than others: old is what missed that too. */
+    u->env.stale_us = s->interval_us > 0 ? 12 * s->interval_us + 500000 : 0;
     u->env.all_stale = frame_is_stale(s, u->env.now_us) || s->link == LINK_DOWN;
     /* Every table points into the snapshot it was given: all views move on before the old one goes. */
     for (int i = 0; i < VIEW_TABS; i++)
@@ -239,14 +240,19 @@ static void tab_count(struct ui *u, enum view_id id, struct frame_tab *tab) {
     enum value_state state = VALUE_KNOWN;
     if (id == VIEW_topics) {
         n = 0;
-        for (int32_t i = 0; i < s->topics.n; i++)
+        for (int32_t i = 0; i < s->topics.n; i++) {
             n += u->internal || !s->topics.v[i].internal;
+            tab->trouble += s->topics.v[i].trouble == TROUBLE_BAD;
+            tab->soon += s->topics.v[i].trouble == TROUBLE_SOON;
+        }
         state = s->topics_state;
-        tab->trouble = s->topics_trouble;
     } else if (id == VIEW_groups) {
         n = s->groups.n;
+        for (int32_t i = 0; i < s->groups.n; i++) {
+            tab->trouble += s->groups.v[i].trouble == TROUBLE_BAD;
+            tab->soon += s->groups.v[i].trouble == TROUBLE_SOON;
+        }
         state = s->groups_state;
-        tab->trouble = s->groups_trouble;
     } else if (id == VIEW_changes) {
         n = (int64_t)u->changes.n;
     }
