@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +31,13 @@ void client_wake(struct client *c) {
     uint64_t one = 1;
     ssize_t n = write(c->fd, &one, sizeof one);
     (void)n; /* full means that it is readable already */
+}
+
+bool client_is_plain(const struct client *c) {
+    for (size_t i = 0; i < c->config.n_properties; i++)
+        if (strcmp(c->config.properties[i].name, "security.protocol") == 0)
+            return strcasecmp(c->config.properties[i].value, "plaintext") == 0;
+    return true;
 }
 
 /* ---- events ---- */
@@ -191,6 +199,10 @@ void client_reconnect(struct client *c, const char *bootstrap) {
     struct command *k = mem_zalloc(sizeof *k);
     k->kind = COMMAND_RECONNECT;
     k->bootstrap = bootstrap != NULL ? mem_strdup(bootstrap) : NULL;
+    if (bootstrap != NULL) {
+        free((void *)(uintptr_t)c->config.bootstrap);
+        c->config.bootstrap = mem_strdup(bootstrap);
+    }
     client_command(c, k);
 }
 

@@ -287,6 +287,19 @@ void conn_send(struct conn *c, const struct proto_message *m, int version, const
     conn_enqueue(c, m, version, body, done, ctx);
 }
 
+void conn_push(struct conn *c) {
+    if (c->state != CONN_UP || c->fd < 0)
+        return;
+    ssize_t n = send(c->fd, c->out.p + c->out_sent, c->out.n - c->out_sent, MSG_NOSIGNAL);
+    if (n > 0)
+        c->out_sent += (size_t)n; /* the rest, or the error, is the flush's business */
+}
+
+void conn_forgive(struct conn *c) {
+    for (struct conn_call *call = c->first; call != NULL; call = call->next)
+        call->sent_us = wire_now_us();
+}
+
 /* ---- ApiVersions ---- */
 
 static void conn_ask_versions(struct conn *c, int version);

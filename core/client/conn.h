@@ -114,6 +114,10 @@ int conn_version(const struct conn *c, int16_t key, int max);
 /* Only when UP.  The body is encoded before it returns. */
 void conn_send(struct conn *c, const struct proto_message *m, int version, const void *body, conn_answer_fn *done,
                void *ctx);
+/* Sends what it can at once, for a caller that will be busy before the loop turns. */
+void conn_push(struct conn *c);
+/* The caller was busy, not the broker: the time in flight starts anew. */
+void conn_forgive(struct conn *c);
 /* When the oldest call in flight was sent; INT64_MAX: none. */
 static inline int64_t conn_oldest_us(const struct conn *c) { return c->first != NULL ? c->first->sent_us : INT64_MAX; }
 /* Decodes an answer; the arena is reset first and capped by the size of the body. */

@@ -193,7 +193,7 @@ struct command {
 struct event_node { struct client_event ev; struct event_node *next; };
 
 struct client {
-    struct client_config config;    /* strings are heap copies */
+    struct client_config config;    /* strings are heap copies; bootstrap: the user's thread */
     int fd;                         /* eventfd */
     struct snapshot *_Atomic mailbox;
     pthread_t thread;
@@ -216,6 +216,8 @@ struct client {
 };
 
 void client_wake(struct client *c);                 /* any thread */
+bool client_is_plain(const struct client *c);       /* neither TLS nor SASL; any thread */
+enum err client_seeds(const char *bootstrap, struct seed **out, size_t *n, struct error *e) WEIR_MUST_CHECK;
 struct client_event *client_event_new(enum client_event_kind kind);
 void client_push_event(struct client *c, struct client_event *ev);     /* any thread; takes it */
 void client_log(struct client *c, int level, const char *format, ...) WEIR_PRINTF(3, 4);
@@ -296,8 +298,8 @@ void produce_on_loop(struct client *c);             /* client thread: receipts *
 /* rdk.c */
 struct rd_kafka_s;
 struct rd_kafka_conf_s;
-/* With the bootstrap and the user's properties; logs go to EVENT_LOG. */
-struct rd_kafka_conf_s *rdk_conf(struct client *c, struct error *e);
+/* With the user's properties; logs go to EVENT_LOG. */
+struct rd_kafka_conf_s *rdk_conf(struct client *c, const char *bootstrap, struct error *e);
 enum err rdk_set(struct rd_kafka_conf_s *conf, const char *name, const char *value, struct error *e) WEIR_MUST_CHECK;
 
 #endif

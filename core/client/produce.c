@@ -19,6 +19,8 @@ struct producer {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     int acks;
+    char *bootstrap;
+    struct producer *older;         /* of the cluster before a reconnect; still delivers what it has */
 };
 struct produce {
     struct producer *_Atomic slots[ACKS_N][CODEC_N];
@@ -42,7 +44,7 @@ static bool user_set(const struct client *c, const char *name) {
 }
 
 static struct producer *producer_new(struct client *c, int acks, enum batch_codec codec, struct error *e) {
-    rd_kafka_conf_t *conf = rdk_conf(c, e);
+    rd_kafka_conf_t *conf = rdk_conf(c, c->config.bootstrap, e);
     char text[16];
     if (conf == NULL)
         return NULL;
@@ -66,7 +68,8 @@ static struct producer *producer_new(struct client *c, int acks, enum batch_code
         return NULL;
     }
     struct producer *p = mem_zalloc(sizeof *p);
-    *p = (struct producer){.rk = rk, .queue = rd_kafka_queue_get_main(rk), .acks = acks};
+    *p = (struct producer){.rk = rk, .queue = rd_kafka_queue_get_main(rk), .acks = acks,
+                            .bootstrap = mem_strdup(c->config.bootstrap)};
     rd_kafka_queue_cb_event_enable(p->queue, on_queue, c);
     return p;
 }
@@ -114,8 +117,7 @@ void produce_on_loop(struct client *c) {
     struct produce *all = c->produce;
     for (size_t i = 0; all != NULL && i < ACKS_N; i++)
         for (size_t k = 0; k < CODEC_N; k++) {
-            struct producer *p = atomic_load(&all->slots[i][k]);
-            if (p != NULL)
+            for (struct producer *p = atomic_load(&all->slots[i][k]); p != NULL; p = p->older)
                 take_reports(c, p);
         }
 }
@@ -146,13 +148,15 @@ uint64_t client_produce(struct client *c, const struct produce_message *m) {
     uint64_t id = atomic_fetch_add(&c->next_id, 1) + 1;
     struct producer *p = atomic_load(&c->produce->slots[slot][codec]);
     struct error e;
-    if (p == NULL) {
+    if (p == NULL || strcmp(p->bootstrap, c->config.bootstrap) != 0) {
+        struct producer *older = p;
         p = producer_new(c, m->acks < 0 ? -1 : m->acks == 0 ? 0 : 1, codec, &e);
         if (p == NULL) {
             atomic_fetch_add(&c->receipts_owed, 1);
             refuse(c, id, RD_KAFKA_RESP_ERR__INVALID_ARG, e.text);
             return id;
         }
+        p->older = older;
         atomic_store(&c->produce->slots[slot][codec], p);
     }
     struct owed *o = mem_alloc(sizeof *o);
@@ -189,6 +193,16 @@ size_t client_produce_pending(const struct client *c) { return atomic_load(&c->r
 
 void produce_start(struct client *c) { c->produce = mem_zalloc(sizeof *c->produce); }
 
+static void producer_free(struct client *c, struct producer *p) {
+    rd_kafka_queue_cb_event_enable(p->queue, NULL, NULL);
+    rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    take_reports(c, p);
+    rd_kafka_queue_destroy(p->queue);
+    rd_kafka_destroy(p->rk);
+    free(p->bootstrap);
+    free(p);
+}
+
 /* The client thread is gone; what is not acknowledged by now is given up. */
 void produce_stop(struct client *c) {
     struct produce *all = c->produce;
@@ -196,15 +210,11 @@ void produce_stop(struct client *c) {
         return;
     for (size_t i = 0; i < ACKS_N; i++)
         for (size_t k = 0; k < CODEC_N; k++) {
-            struct producer *p = atomic_load(&all->slots[i][k]);
-            if (p == NULL)
-                continue;
-            rd_kafka_queue_cb_event_enable(p->queue, NULL, NULL);
-            rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-            take_reports(c, p);
-            rd_kafka_queue_destroy(p->queue);
-            rd_kafka_destroy(p->rk);
-            free(p);
+            struct producer *next;
+            for (struct producer *p = atomic_load(&all->slots[i][k]); p != NULL; p = next) {
+                next = p->older;
+                producer_free(c, p);
+            }
         }
     free(all);
     c->produce = NULL;

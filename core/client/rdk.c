@@ -23,13 +23,13 @@ enum err rdk_set(rd_kafka_conf_t *conf, const char *name, const char *value, str
     }
 }
 
-rd_kafka_conf_t *rdk_conf(struct client *c, struct error *e) {
+rd_kafka_conf_t *rdk_conf(struct client *c, const char *bootstrap, struct error *e) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_log_cb(conf, on_log);
     enum err err = rdk_set(conf, "client.id", "weir", e);
     if (err == OK)
-        err = rdk_set(conf, "bootstrap.servers", c->config.bootstrap, e);
+        err = rdk_set(conf, "bootstrap.servers", bootstrap, e);
     for (size_t i = 0; err == OK && i < c->config.n_properties; i++)
         err = rdk_set(conf, c->config.properties[i].name, c->config.properties[i].value, e);
     if (err == OK)

@@ -533,7 +533,7 @@ void reader_reconnect(struct reader *r, const char *bootstrap) {
 
 /* ---- life ---- */
 
-enum err reader_set_seeds(struct reader *r, const char *bootstrap, struct error *e) {
+enum err client_seeds(const char *bootstrap, struct seed **out, size_t *out_n, struct error *e) {
     struct seed *seeds = NULL;
     size_t n = 0;
     const char *at = bootstrap;
@@ -557,6 +557,17 @@ enum err reader_set_seeds(struct reader *r, const char *bootstrap, struct error 
     }
     if (n == 0)
         return error_set(e, ERR_INVALID, "no broker address given · -b HOST:PORT");
+    *out = seeds;
+    *out_n = n;
+    return OK;
+}
+
+enum err reader_set_seeds(struct reader *r, const char *bootstrap, struct error *e) {
+    struct seed *seeds;
+    size_t n;
+    enum err err = client_seeds(bootstrap, &seeds, &n, e);
+    if (err != OK)
+        return err;
     free(r->seeds);
     r->seeds = seeds;
     r->n_seeds = n;

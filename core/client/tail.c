@@ -1,6 +1,6 @@
 /* The tail: a thread that reads, a filter, a ring, and the user's window on it.
  *
- *   source (tail_rdk.c) --record--> filter --> ring <-- tail_rows (user's thread)
+ *   source (tail_own.c or tail_rdk.c) --record--> filter --> ring <-- tail_rows (user's thread)
  *
  * Everything scanned is counted; only what matches is kept, and of that the last
  * ring_bytes.  The thread owns the tail after tail_close and frees it, so closing
@@ -70,6 +70,7 @@ bool tail_take(struct tail *t, const struct tail_record *r) {
     }
     while (!ring_put(&t->ring, &rec, key, value, headers)) {
         tail_wake(t, wire_now_us());
+        t->waited = true;
         if (t->stop)
             return false;
         pthread_cond_wait(&t->room, &t->lock);
@@ -114,6 +115,7 @@ static void tail_free(struct tail *t) {
     free((void *)(uintptr_t)t->spec.topic);
     free((void *)(uintptr_t)t->spec.filter);
     free(t->partitions);
+    free(t->bootstrap);
     free(t->parts);
     free(t);
 }
@@ -124,7 +126,10 @@ static void *tail_main(void *arg) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
-    tail_rdk_run(t);
+    if (client_is_plain(c))
+        tail_own_run(t);
+    else
+        tail_rdk_run(t);
     /* What failed or finished still has rows to read: the user closes it. */
     pthread_mutex_lock(&t->lock);
     while (!t->stop)
@@ -146,6 +151,7 @@ enum err tail_open(struct client *c, const struct tail_spec *spec, struct tail *
     }
     t->client = c;
     t->spec = *spec;
+    t->bootstrap = mem_strdup(c->config.bootstrap);
     t->spec.topic = mem_strdup(spec->topic);
     t->spec.filter = NULL;
     t->partitions = mem_alloc(spec->n_partitions * sizeof *t->partitions);
@@ -178,6 +184,8 @@ void tail_close(struct tail *t) {
         return;
     pthread_mutex_lock(&t->lock);
     t->stop = true;
+    if (t->wake != NULL)
+        uv_async_send(t->wake);
     pthread_cond_broadcast(&t->room);
     pthread_mutex_unlock(&t->lock);
 }

@@ -14,12 +14,17 @@ struct tail_part {
     int64_t next;                   /* the offset to come, -1 unknown */
     int64_t high;                   /* newest end known, -1 unknown */
     bool at_end, done;              /* done: stop_at_end and the end is reached */
+    /* tail_own.c */
+    int32_t leader;
+    int64_t low, wanted;            /* log start; offset of a time; -1 not known */
+    bool placed;                    /* start is worked out */
 };
 
 struct tail {
     struct client *client;
     struct tail_spec spec;          /* strings are heap copies */
     int32_t *partitions;
+    char *bootstrap;                /* of when it was opened */
     pthread_t thread;
     pthread_mutex_t lock;           /* ring, stats, parts' figures */
     pthread_cond_t room;
@@ -33,6 +38,8 @@ struct tail {
     uint64_t rate_scanned;
     int64_t woke_us;
     bool unseen;                    /* the user was not woken for what is in the ring */
+    bool waited;                    /* tail_take had to wait for room */
+    uv_async_t *wake;               /* tail_own.c: its loop, to be told of `stop`; under the lock */
     struct buf rows;                /* user's thread: what tail_rows returned last */
 };
 
@@ -52,7 +59,15 @@ bool tail_take(struct tail *t, const struct tail_record *r);
 void tail_tell(struct tail *t);
 void tail_fail(struct tail *t, const char *format, ...) WEIR_PRINTF(2, 3);   /* without the lock */
 
-/* tail_rdk.c */
+/* tail_rdk.c: for clusters that want TLS or SASL */
 void tail_rdk_run(struct tail *t);
+/* tail_own.c: by our own Fetch over plain TCP, several times as fast */
+void tail_own_run(struct tail *t);
+/* tail_batch.c: the batches of one partition's answer, from t->parts[..].next on.  Takes and
+ * releases the lock.  False: closing, or failed. */
+struct tail_batches { struct tail *tail; struct buf plain; };
+bool tail_batches_take(struct tail_batches *b, struct tail_part *p, struct slice records);
+/* The offset after the last whole batch; from when there is none. */
+int64_t tail_batches_next(struct slice records, int64_t from);
 
 #endif

@@ -29,7 +29,7 @@ static bool source_new(struct source *s) {
     struct tail *t = s->tail;
     struct error e;
     char why[256];
-    rd_kafka_conf_t *conf = rdk_conf(t->client, &e);
+    rd_kafka_conf_t *conf = rdk_conf(t->client, t->bootstrap, &e);
     if (conf == NULL) {
         tail_fail(t, "%s", e.text);
         return false;
