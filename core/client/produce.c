@@ -20,7 +20,7 @@ struct producer {
     rd_kafka_queue_t *queue;
     int acks;
     char *bootstrap;
-    struct producer *older;         /* of the cluster before a reconnect; still delivers what it has */
+    struct producer *older; /* of the cluster before a reconnect; still delivers what it has */
 };
 struct produce {
     struct producer *_Atomic slots[ACKS_N][CODEC_N];
@@ -68,8 +68,8 @@ static struct producer *producer_new(struct client *c, int acks, enum batch_code
         return NULL;
     }
     struct producer *p = mem_zalloc(sizeof *p);
-    *p = (struct producer){.rk = rk, .queue = rd_kafka_queue_get_main(rk), .acks = acks,
-                            .bootstrap = mem_strdup(c->config.bootstrap)};
+    *p = (struct producer){
+        .rk = rk, .queue = rd_kafka_queue_get_main(rk), .acks = acks, .bootstrap = mem_strdup(c->config.bootstrap)};
     rd_kafka_queue_cb_event_enable(p->queue, on_queue, c);
     return p;
 }

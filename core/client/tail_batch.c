@@ -43,9 +43,14 @@ static bool batch_take(struct tail_batches *x, struct tail_part *p, const struct
                 continue; /* the batch began before the offset that was asked for */
             if (t->spec.stop_at_end && rec.offset >= p->end)
                 continue;
-            struct tail_record r = {.partition = p->partition, .offset = rec.offset, .timestamp_ms = rec.timestamp,
-                                    .append_time = (b->attributes & BATCH_ATTR_APPEND_TIME) != 0, .key = rec.key,
-                                    .value = rec.value, .headers = rec.headers, .n_headers = rec.n_headers};
+            struct tail_record r = {.partition = p->partition,
+                                    .offset = rec.offset,
+                                    .timestamp_ms = rec.timestamp,
+                                    .append_time = (b->attributes & BATCH_ATTR_APPEND_TIME) != 0,
+                                    .key = rec.key,
+                                    .value = rec.value,
+                                    .headers = rec.headers,
+                                    .n_headers = rec.n_headers};
             go_on = tail_take(t, &r);
         }
         pthread_mutex_unlock(&t->lock);
@@ -75,7 +80,8 @@ static bool batch_open(struct tail_batches *x, struct tail_part *p, const struct
         *plain = buf_slice(&x->plain);
     }
     if (what != NULL)
-        tail_fail(t, "%s/%d: the batch at offset %lld %s", t->spec.topic, p->partition, (long long)b->base_offset, what);
+        tail_fail(t, "%s/%d: the batch at offset %lld %s", t->spec.topic, p->partition, (long long)b->base_offset,
+                  what);
     return what == NULL;
 }
 

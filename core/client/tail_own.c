@@ -17,15 +17,15 @@
 #define FETCH_BYTES (4 * 1024 * 1024)
 #define PARTITION_BYTES (1024 * 1024)
 #define AGAIN_US 250000
-#define GIVE_UP_US 15000000         /* before the first record only */
+#define GIVE_UP_US 15000000 /* before the first record only */
 
 struct own_broker {
     struct own *own;
     int32_t id;
     struct conn *conn;
     bool fetching;
-    size_t turn;                    /* partitions take turns at the head of a request, as its bytes are bounded */
-    int places;                     /* ListOffsets in flight */
+    size_t turn; /* partitions take turns at the head of a request, as its bytes are bounded */
+    int places;  /* ListOffsets in flight */
 };
 struct own {
     struct tail *tail;
@@ -40,11 +40,14 @@ struct own {
     size_t n_brokers;
     struct arena scratch, build;
     struct tail_batches batches;
-    bool asking;                    /* Metadata is in flight */
+    bool asking; /* Metadata is in flight */
     bool over;
     int64_t started_us;
 };
-struct own_call { struct own_broker *broker; int64_t timestamp; };
+struct own_call {
+    struct own_broker *broker;
+    int64_t timestamp;
+};
 
 static void own_step(struct own_broker *b);
 
@@ -104,7 +107,8 @@ static bool own_make_parts(struct own *o, const struct metadata_resp_topic *m) {
             tail_fail(t, "cannot read %s: it has no partition %d", t->spec.topic, id);
             return false;
         }
-        t->parts[i] = (struct tail_part){.partition = id, .next = -1, .high = -1, .leader = -1, .low = -1, .wanted = -1};
+        t->parts[i] =
+            (struct tail_part){.partition = id, .next = -1, .high = -1, .leader = -1, .low = -1, .wanted = -1};
     }
     pthread_mutex_lock(&t->lock);
     t->n_parts = n;
@@ -350,8 +354,7 @@ static void own_fetch(struct own_broker *b, const struct fetch_resp_fetchable_to
 static bool part_error(struct own *o, struct tail_part *p, const struct fetch_resp_partition *from) {
     struct tail *t = o->tail;
     switch (from->error_code) {
-    case 0:
-        return true;
+    case 0: return true;
     case KAFKA_OFFSET_OUT_OF_RANGE:
         /* Deleted from under us, or made anew: from what there is. */
         if (from->log_start_offset > p->next || (from->high_watermark >= 0 && from->high_watermark < p->next))
@@ -463,7 +466,8 @@ static void on_down(void *ctx, struct conn *c) {
         conn_free(c);
         o->seed = NULL;
     }
-    if (t->stats.scanned == 0 && (t->spec.stop_at_end || t->n_parts == 0) && wire_now_us() - o->started_us > GIVE_UP_US) {
+    if (t->stats.scanned == 0 && (t->spec.stop_at_end || t->n_parts == 0) &&
+        wire_now_us() - o->started_us > GIVE_UP_US) {
         tail_fail(t, "%s", c->why);
         own_over(o);
         return;
