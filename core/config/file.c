@@ -89,6 +89,19 @@ static enum err read_value(struct options *o, const char *path, const config_set
     return OK;
 }
 
+/* A setting of the broker outside its group would be silently without effect. */
+static enum err check_strays(const config_t *config, const char *path, struct error *e) {
+    const config_setting_t *root = config_root_setting(config);
+    for (unsigned i = 0; i < (unsigned)config_setting_length(root); i++) {
+        const config_setting_t *s = config_setting_get_elem(root, i);
+        for (size_t k = 0; k < OPTION_N; k++)
+            if (rows[k].key != NULL && strcmp(rows[k].key, config_setting_name(s)) == 0)
+                return error_set(e, ERR_USAGE, "%s:%u: %s belongs into the group serve = { ... };", path,
+                                 config_setting_source_line(s), rows[k].key);
+    }
+    return OK;
+}
+
 static enum err read_open_file(struct options *o, const char *path, FILE *in, struct error *e) {
     config_t config;
     config_init(&config);
@@ -99,6 +112,8 @@ static enum err read_open_file(struct options *o, const char *path, FILE *in, st
         const config_setting_t *serve = config_lookup(&config, "serve");
         if (serve != NULL && !config_setting_is_group(serve))
             result = error_set(e, ERR_USAGE, "%s: serve is a group: serve = { ... };", path);
+        if (result == OK)
+            result = check_strays(&config, path, e);
         unsigned n = serve != NULL && result == OK ? (unsigned)config_setting_length(serve) : 0;
         for (unsigned i = 0; i < n && result == OK; i++)
             result = read_value(o, path, config_setting_get_elem(serve, i), e);
