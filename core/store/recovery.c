@@ -351,10 +351,12 @@ static void life_note(struct replay *p, const struct frame *f) {
 }
 
 static bool frame_follows(const struct replay *p, const struct frame *f) {
+    /* A frame that an earlier recovery cut may stand in a file that is used again: its epoch is too low. */
+    if (f->seq > p->from && f->epoch < p->epoch)
+        return false;
     if (p->expected == 0)
         return f->seq <= p->from + 1; /* the first file may begin with frames that the snapshot has */
-    /* A frame that an earlier recovery cut may stand in a file that is used again: its epoch is too low. */
-    return f->seq == p->expected && (!p->chain || f->prev_crc == p->crc) && (f->epoch >= p->epoch || f->seq <= p->from);
+    return f->seq == p->expected && (!p->chain || f->prev_crc == p->crc);
 }
 
 /* The next good frame behind a bad place; on the second pass only if the bad place is known to have been durable. */
