@@ -33,6 +33,8 @@ struct broker_sink {
     /* The broker wants this connection gone (bad frame, acks=0 error): the sink
      * calls broker_conn_close later, from the loop. */
     void (*hang_up)(struct broker_sink *s, const char *reason);
+    /* Bytes of records that an answer may hold now; 0: none until broker_conn_drained.  NULL: any number. */
+    size_t (*room)(struct broker_sink *s);
 };
 
 struct broker_settings {
@@ -68,6 +70,10 @@ void broker_conn_close(struct broker_conn *c);
 enum err broker_conn_frame(struct broker_conn *c, uint8_t *frame, size_t n) WEIR_MUST_CHECK;
 /* Requests begun and not answered; the network stops reading above its limit. */
 size_t broker_conn_unfinished(const struct broker_conn *c);
+/* Bytes of answers that are made and wait for one before them. */
+size_t broker_conn_held(const struct broker_conn *c);
+/* There is room again for a connection that had none.  True: the next end of a tick answers what waited for it. */
+bool broker_conn_drained(struct broker_conn *c);
 
 /* End of a loop tick: flushes the store, sends what became ready. */
 void broker_tick_end(struct broker *b);

@@ -6,6 +6,10 @@
  *              deleted -> woken -> looked at when the tick ends -'<--' (parked until readable)
  *              timer ------------------------------------------->
  *
+ * Records are read when the answer can leave: one that is not the first of its
+ * connection, or for which the network has no room, is held without its bytes.
+ * So a client that asks much and reads nothing costs one answer.
+ *
  * A high watermark that moves only marks the polls of its partition; they are
  * looked at once at the end of the tick, when all of the tick's logs have moved.
  * Answers hold whole batches.  The first partition with data gives one even above
@@ -76,12 +80,13 @@ static void op_wake(struct broker *b, struct fetch_op *op) {
 
 void fetch_partition_advanced(struct broker *b, struct partition *p) {
     for (struct fetch_wait *w = p->waiters; w != NULL; w = w->next)
-        op_wake(b, w->op);
+        if (!w->op->held)
+            op_wake(b, w->op);
 }
 
 void fetch_partition_readable(struct broker *b, struct partition *p) {
     for (struct fetch_wait *w = p->waiters; w != NULL; w = w->next)
-        if (w->op->cold)
+        if (w->op->cold && !w->op->held)
             op_wake(b, w->op);
 }
 
@@ -185,14 +190,23 @@ static void entry_read(const struct fetch_op *op, struct fetch_entry *e, struct 
     r->min_one = r->min_one && e->records_n == 0;
 }
 
+/* The bytes that an answer of this connection may have; 0: it cannot leave yet. */
+static size_t op_room(const struct fetch_op *op) {
+    const struct broker_conn *c = op->rq->conn;
+    if (c->first != op->rq)
+        return 0;
+    return c->sink->room == NULL ? SIZE_MAX : c->sink->room(c->sink);
+}
+
 /* Fills the entries; false: nothing but cold partitions. */
-static bool op_read(struct broker *b, struct fetch_op *op) {
+static bool op_read(struct broker *b, struct fetch_op *op, size_t room) {
     int64_t most = config_int(b, "fetch.max.bytes");
     struct request *rq = op->rq;
     if (rq->response == NULL)
         rq->response = mem_zalloc(sizeof *rq->response);
     int64_t limit = op->max_bytes < 0 ? 0 : op->max_bytes < most ? op->max_bytes : most;
-    struct reading r = {.out = &rq->response->records, .left = (size_t)limit, .min_one = true};
+    struct reading r = {
+        .out = &rq->response->records, .left = (size_t)limit < room ? (size_t)limit : room, .min_one = true};
     buf_clear(r.out);
     for (int32_t i = 0; i < op->n_topics; i++)
         for (int32_t k = 0; k < op->topics[i].n; k++)
@@ -246,24 +260,53 @@ static void op_answer(struct broker *b, struct fetch_op *op) {
     request_reply(b, rq, &resp);
 }
 
+static bool on_turn(struct broker *b, struct request *rq) {
+    struct fetch_op *op = rq->wait;
+    if (op->held)
+        op_wake(b, op);
+    return op->held;
+}
+
+static void op_link_and_park(struct fetch_op *op) {
+    op_link(op);
+    if (op->rq->state != REQUEST_RUNNING)
+        return;
+    request_park(op->rq, on_abandoned, op);
+    op->rq->on_turn = on_turn;
+}
+
+/* True: the answer cannot leave yet, and none is made. */
+static bool op_hold(struct broker *b, struct fetch_op *op, size_t room) {
+    op->held = room == 0;
+    if (op->held) {
+        timers_cancel(&b->timers, &op->timer);
+        op_link_and_park(op);
+    }
+    return op->held;
+}
+
 static void on_timer(struct timer *t, void *ctx) {
     struct broker *b = ctx;
     struct fetch_op *op = (struct fetch_op *)t; /* its first member */
+    size_t room = op_room(op);
+    if (op_hold(b, op, room))
+        return;
     op_unlink(b, op);
-    (void)op_read(b, op);
+    (void)op_read(b, op, room);
     op_answer(b, op);
 }
 
 static void op_park(struct broker *b, struct fetch_op *op) {
-    op_link(op);
     op->timer.fire = on_timer;
     timers_set(&b->timers, &op->timer, op->deadline_us);
-    if (op->rq->state == REQUEST_RUNNING)
-        request_park(op->rq, on_abandoned, op);
+    op_link_and_park(op);
 }
 
 static void op_finish(struct broker *b, struct fetch_op *op) {
-    if (!op_read(b, op)) {
+    size_t room = op_room(op);
+    if (op_hold(b, op, room))
+        return;
+    if (!op_read(b, op, room)) {
         int64_t patience_us = broker_now_us(b) + COLD_PATIENCE_US;
         if (!op->cold && op->deadline_us < patience_us)
             op->deadline_us = patience_us;
@@ -288,7 +331,7 @@ void fetch_run_woken(struct broker *b) {
     while ((op = b->woken) != NULL) {
         b->woken = op->next_woken;
         op->woken = false;
-        if (op->cold || op_ready(op))
+        if (op->held || op->cold || op_ready(op))
             op_finish(b, op);
     }
 }

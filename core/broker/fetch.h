@@ -45,6 +45,7 @@ struct fetch_op {
     bool committed;                   /* isolation level 1 */
     bool linked;                      /* its entries hang in the partitions' lists */
     bool cold;                        /* waits for a read, not for new data */
+    bool held;                        /* to be answered as soon as the answer can leave */
     bool woken;
     struct fetch_op *next_woken;
     int64_t deadline_us;

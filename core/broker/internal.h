@@ -75,6 +75,7 @@ struct request {
     enum request_state state;
     uint64_t ticket;                  /* REQUEST_WAITS_DURABLE */
     struct broker_response *response;
+    size_t held;                      /* REQUEST_ANSWERED: its bytes in conn->held */
     bool no_response;                 /* Produce with acks=0 */
     bool hang_up;                     /* instead of an answer, in its turn */
     bool too_large;                   /* its arena went past the cap: hang up instead of the answer */
@@ -83,6 +84,9 @@ struct request {
     void (*on_failed)(struct broker *b, struct request *rq);
     /* Connection gone while parked: unhook from wherever it waits; the request is freed after. */
     void (*on_abandoned)(struct broker *b, struct request *rq);
+    /* Parked, and its answer could leave now: first of its connection, or there is room again.  NULL: no matter.
+     * True: something will be done at the end of the tick. */
+    bool (*on_turn)(struct broker *b, struct request *rq);
     void *wait;                       /* the handler's own, in the arena */
     struct request *next, *prev;      /* the connection's queue, oldest first */
     void (*retry)(struct broker *b, struct request *rq);   /* waits for a cold read (request_park_until_readable) */
@@ -98,10 +102,9 @@ struct broker_conn {
     int32_t port;
     char *peer;
     struct request *first, *last;     /* begun, not sent */
-    size_t unfinished;
+    size_t unfinished, held;          /* requests; bytes of answers that wait for their turn */
     bool ending;                      /* a request in the queue ends it: later frames are not begun */
     bool closing;                     /* hang_up was called */
-    char software_name[64], software_version[64];
     struct broker_conn *next, *prev;
 };
 

@@ -105,18 +105,22 @@ static void conn_flush(struct broker *b, struct broker_conn *c) {
             return;
         }
         rq->response = NULL;
+        c->held -= rq->held;
         request_free(b, rq);
         if (r != NULL) {
             b->stats.bytes_out += proto_out_size(&r->out);
             c->sink->send(c->sink, r);
         }
     }
+    (void)broker_conn_drained(c);
 }
 
 static void request_answered(struct broker *b, struct request *rq) {
     if (rq->state == REQUEST_PARKED)
         b->stats.parked--;
     rq->state = REQUEST_ANSWERED;
+    rq->held = rq->response != NULL ? proto_out_size(&rq->response->out) : 0;
+    rq->conn->held += rq->held;
     if (rq == rq->conn->first)
         conn_flush(b, rq->conn);
 }
@@ -359,6 +363,15 @@ void broker_conn_close(struct broker_conn *c) {
 
 size_t broker_conn_unfinished(const struct broker_conn *c) {
     return c->unfinished;
+}
+
+size_t broker_conn_held(const struct broker_conn *c) {
+    return c->held;
+}
+
+bool broker_conn_drained(struct broker_conn *c) {
+    struct request *rq = c->first;
+    return rq != NULL && rq->state == REQUEST_PARKED && rq->on_turn != NULL && rq->on_turn(c->broker, rq);
 }
 
 /* KIP-511: the answer that every client can read, whatever it asked with. */

@@ -18,7 +18,9 @@
 #define SCRATCH_SIZE (128 * 1024)
 #define RECEIVES_PER_TURN 16                      /* per connection: fairness */
 #define UNSENT_MAX (8 * 1024 * 1024)              /* bytes of one connection */
-#define UNSENT_ALL_MAX (256 * 1024 * 1024)        /* of all; past it who owes reads no more */
+#define UNSENT_ALL_MAX (256 * 1024 * 1024)        /* of all; past it who owes reads no more, and nobody gets records */
+#define ANSWER_SHARE 4                            /* an answer's records take a part of what is left of that */
+#define STALLED_S 5                               /* who takes nothing so long, while others wait for room, is closed */
 #define UNFINISHED_MAX 256                        /* requests of one connection */
 #define CONNECTIONS_DEFAULT 20000
 #define IDLE_DEFAULT_MS (10 * 60 * 1000)
@@ -38,6 +40,7 @@ struct conn {
     size_t unsent;                                /* bytes in the queue, less what left */
     size_t first_sent;                            /* of the first one, what left */
     uint64_t last_ms;
+    uint32_t taken_s;                             /* when it last took bytes, or owed none */
     struct conn *older, *newer;
     struct conn *next_dirty;
     int fd;
@@ -74,6 +77,8 @@ struct server {
     void *turn_ctx;
     bool stopping;
     bool resumed;                                 /* frames were begun after the broker's end of tick */
+    bool starved;                                 /* an answer waits for room that others take */
+    uint64_t stalled_at_ms;                       /* when to look for those others */
 };
 
 /* ---- small parts ---- */
@@ -139,13 +144,15 @@ static void watch(struct conn *c, bool want_write) {
 }
 
 static bool owes_too_much(const struct conn *c) {
-    return c->unsent > UNSENT_MAX || broker_conn_unfinished(c->broker_conn) > UNFINISHED_MAX ||
-           (c->unsent > 0 && c->server->unsent > UNSENT_ALL_MAX);
+    size_t owed = c->unsent + broker_conn_held(c->broker_conn);
+    return owed > UNSENT_MAX || broker_conn_unfinished(c->broker_conn) > UNFINISHED_MAX ||
+           (owed > 0 && c->server->unsent > UNSENT_ALL_MAX);
 }
 
 static bool owes_little(const struct conn *c) {
-    return c->unsent <= UNSENT_MAX / 2 && broker_conn_unfinished(c->broker_conn) <= UNFINISHED_MAX / 2 &&
-           (c->unsent == 0 || c->server->unsent <= UNSENT_ALL_MAX);
+    size_t owed = c->unsent + broker_conn_held(c->broker_conn);
+    return owed <= UNSENT_MAX / 2 && broker_conn_unfinished(c->broker_conn) <= UNFINISHED_MAX / 2 &&
+           (owed == 0 || c->server->unsent <= UNSENT_ALL_MAX);
 }
 
 static enum frame_next on_frame(void *ctx, uint8_t *frame, size_t n) {
@@ -215,9 +222,27 @@ static void resume(struct conn *c) {
 
 /* ---- sending ---- */
 
+static uint32_t now_s(const struct server *s) {
+    return (uint32_t)(uv_now(s->loop) / 1000);
+}
+
+/* Who takes his answers finds room; what the others leave unread is shared out in ever smaller parts. */
+static size_t room(struct broker_sink *sink) {
+    struct conn *c = (struct conn *)((char *)sink - offsetof(struct conn, sink));
+    struct server *s = c->server;
+    if (c->unsent > UNSENT_MAX / 2)
+        return 0;
+    if (s->unsent < UNSENT_ALL_MAX)
+        return (UNSENT_ALL_MAX - s->unsent) / ANSWER_SHARE + 1;
+    s->starved = true;
+    return 0;
+}
+
 static void on_answer(struct broker_sink *sink, struct broker_response *r) {
     struct conn *c = (struct conn *)((char *)sink - offsetof(struct conn, sink));
     size_t n = proto_out_size(&r->out);
+    if (c->unsent == 0)
+        c->taken_s = now_s(c->server);
     r->next = NULL;
     *c->out_last = r;
     c->out_last = &r->next;
@@ -260,6 +285,7 @@ static int answer_pieces(const struct broker_response *r, size_t skip, struct io
 }
 
 static void sent(struct conn *c, size_t n) {
+    c->taken_s = now_s(c->server);
     c->unsent -= n;
     c->server->unsent -= n;
     while (c->out_first != NULL) {
@@ -365,6 +391,7 @@ static void accepted(void *ctx, struct listener *l, int fd, const struct addr *p
     c->fd = fd;
     c->sink.send = on_answer;
     c->sink.hang_up = on_hang_up;
+    c->sink.room = room;
     c->out_last = &c->out_first;
     if (uv_poll_init(s->loop, &c->poll, fd) != 0) {
         close(fd);
@@ -390,6 +417,8 @@ static void settle(struct conn *c) {
         c->doomed = true;
     if (c->doomed)
         return;
+    if (c->unsent <= UNSENT_MAX / 2 && broker_conn_drained(c->broker_conn))
+        c->server->resumed = true;
     if (c->paused && !c->server->stopping && owes_little(c))
         resume(c);
     watch(c, c->out_first != NULL);
@@ -419,6 +448,36 @@ static uint64_t close_idle(struct server *s) {
             doom(c);
     }
     return s->oldest != NULL ? s->oldest->last_ms + idle_ms : UINT64_MAX;
+}
+
+/* Answers wait for room: those that leave theirs unread for long are closed. */
+static uint64_t close_stalled(struct server *s) {
+    if (!s->starved)
+        return UINT64_MAX;
+    uint64_t now_ms = uv_now(s->loop);
+    if (now_ms < s->stalled_at_ms)
+        return s->stalled_at_ms;
+    s->stalled_at_ms = now_ms + 1000;
+    for (struct conn *c = s->oldest; c != NULL; c = c->newer) {
+        if (c->unsent == 0 || now_s(s) - c->taken_s < STALLED_S)
+            continue;
+        doom(c);
+        char peer[ADDR_TEXT_SIZE];
+        if (may_complain(s))
+            log_warn("%s: closed: it leaves %zu bytes of answers unread, and there is no room for others' answers",
+                     sock_peer_text(c->fd, peer), c->unsent);
+    }
+    return s->stalled_at_ms;
+}
+
+/* There is room again: who waited for it is looked at. */
+static void feed_starved(struct server *s) {
+    if (!s->starved || s->unsent >= UNSENT_ALL_MAX)
+        return;
+    s->starved = false;
+    for (struct conn *c = s->oldest; c != NULL; c = c->newer)
+        if (!c->doomed && c->unsent <= UNSENT_MAX / 2 && broker_conn_drained(c->broker_conn))
+            s->resumed = true;
 }
 
 static uint64_t trim(struct server *s) {
@@ -455,17 +514,22 @@ static void arm(struct server *s, uint64_t at_ms) {
 
 static void end_turn(struct server *s) {
     int64_t next_us;
+    uint64_t stalled_ms;
     do {
         s->resumed = false;
         broker_tick_end(s->broker);
         next_us = broker_tick(s->broker);
         broker_tick_end(s->broker); /* what the timers appended or answered */
         settle_all(s);
+        stalled_ms = close_stalled(s);
+        settle_all(s); /* the stalled ones */
+        feed_starved(s);
     } while (s->resumed);
     uint64_t at_ms = next_us == INT64_MAX ? UINT64_MAX : ((uint64_t)next_us + 999) / 1000;
     uint64_t idle_ms = close_idle(s), trim_ms = trim(s);
     settle_all(s); /* the idle ones */
     at_ms = at_ms < idle_ms ? at_ms : idle_ms;
+    at_ms = at_ms < stalled_ms ? at_ms : stalled_ms;
     arm(s, at_ms < trim_ms ? at_ms : trim_ms);
     if (s->turn != NULL)
         s->turn(s->turn_ctx);

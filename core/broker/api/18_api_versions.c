@@ -23,12 +23,6 @@ static bool software_name_valid(struct slice s) {
     return s.n > 0;
 }
 
-static void remember(char *to, size_t size, struct slice s) {
-    size_t n = s.n < size ? s.n : size - 1;
-    memcpy(to, s.p, n);
-    to[n] = '\0';
-}
-
 static void fill_features(struct request *rq, struct api_versions_resp *resp) {
     resp->supported_features.n = 1;
     resp->supported_features.v = request_array(rq, api_versions_resp_supported_feature_key, 1);
@@ -45,7 +39,6 @@ static void fill_features(struct request *rq, struct api_versions_resp *resp) {
 
 void handle_api_versions(struct broker *b, struct request *rq) {
     const struct api_versions_req *req = rq->body;
-    struct broker_conn *c = rq->conn;
     struct api_versions_resp resp;
     proto_init(PROTO_STRUCT(api_versions_resp), &resp);
     if (rq->header.version >= 3) {
@@ -54,8 +47,6 @@ void handle_api_versions(struct broker *b, struct request *rq) {
             request_reply(b, rq, &resp);
             return;
         }
-        remember(c->software_name, sizeof c->software_name, req->client_software_name);
-        remember(c->software_version, sizeof c->software_version, req->client_software_version);
         fill_features(rq, &resp);
     }
     resp.api_keys.v = request_array(rq, api_versions_resp_version, apis_n);
