@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,12 +32,7 @@ void client_wake(struct client *c) {
     (void)n; /* full means that it is readable already */
 }
 
-bool client_is_plain(const struct client *c) {
-    for (size_t i = 0; i < c->config.n_properties; i++)
-        if (strcmp(c->config.properties[i].name, "security.protocol") == 0)
-            return strcasecmp(c->config.properties[i].value, "plaintext") == 0;
-    return true;
-}
+bool client_is_ours(const struct client *c) { return c->security.refused.code == OK; }
 
 /* ---- events ---- */
 
@@ -243,6 +237,7 @@ static void config_free(struct client_config *config) {
     free((void *)(uintptr_t)config->durability);
     for (size_t i = 0; i < config->n_properties; i++) {
         free((void *)(uintptr_t)config->properties[i].name);
+        security_wipe((char *)(uintptr_t)config->properties[i].value);
         free((void *)(uintptr_t)config->properties[i].value);
     }
     free((void *)(uintptr_t)config->properties);
@@ -272,23 +267,33 @@ static void memory_settings(void) {
 enum err client_new(struct client **out, const struct client_config *config, struct error *e) {
     memory_settings();
     struct client *c = mem_zalloc(sizeof *c);
+    enum err err = security_init(&c->security, config->properties, config->n_properties, e);
+    if (err == OK && config->n_properties > 0)
+        err = rdk_check(config, e);
+    if (err != OK) {
+        security_fini(&c->security);
+        free(c);
+        return err;
+    }
     config_copy(&c->config, config);
     pthread_mutex_init(&c->lock, NULL);
     c->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (c->fd < 0 || uv_loop_init(&c->loop) != 0) {
-        enum err err = error_set(e, ERR_IO, "no event loop: %s", strerror(errno));
+        err = error_set(e, ERR_IO, "no event loop: %s", strerror(errno));
         if (c->fd >= 0)
             close(c->fd);
         config_free(&c->config);
+        security_fini(&c->security);
         free(c);
         return err;
     }
     uv_async_init(&c->loop, &c->async, on_async);
     c->async.data = c;
     wire_init(&c->wire, &c->loop);
+    c->wire.security = &c->security;
     produce_start(c);
     reader_init(&c->reader, c);
-    enum err err = reader_set_seeds(&c->reader, c->config.bootstrap, e);
+    err = reader_set_seeds(&c->reader, c->config.bootstrap, e);
     if (err == OK && pthread_create(&c->thread, NULL, client_main, c) != 0)
         err = error_set(e, ERR_LIMIT, "cannot start the client's thread: %s", strerror(errno));
     if (err != OK) {
@@ -337,6 +342,7 @@ void client_free(struct client *c) {
         return; /* a thread still looks at it */
     close(c->fd);
     config_free(&c->config);
+    security_fini(&c->security);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }

@@ -5,10 +5,11 @@
  * reader, whose memory grows with the bytes received.  A connection that is
  * freed inside one of its own callbacks is buried and reaped by the prepare
  * handle.  Thread: the loop's. */
-#include "core/client/conn.h"
+#include "core/client/conn_secure.h"
 
 #include "config.h"
 #include "core/base/text.h"
+#include "core/client/security.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -23,6 +24,8 @@
 
 #define BACKOFF_FIRST_US 250000
 #define BACKOFF_LAST_US 5000000
+#define BACKOFF_REFUSED_US 30000000
+#define EARLY_FRAME_MAX ((size_t)1024 * 1024)
 #define SCRATCH_BYTES (256 * 1024)
 #define DECODE_CAP_MAX ((size_t)512 * 1024 * 1024)
 
@@ -31,7 +34,6 @@ struct conn_resolve {
     struct conn *conn; /* NULL: nobody waits any more */
 };
 
-static void conn_fail(struct conn *c, enum err err, const char *format, ...) WEIR_PRINTF(3, 4);
 static void conn_connect_next(struct conn *c);
 
 int64_t wire_now_us(void) {
@@ -94,6 +96,7 @@ void wire_fini(struct wire *w) {
     timers_fini(&w->timers);
     frame_pool_fini(&w->pool);
     proto_out_fini(&w->out);
+    tls_context_free(w->tls);
 }
 
 /* ---- failure ---- */
@@ -120,6 +123,7 @@ static void conn_close_socket(struct conn *c) {
     frame_reader_fini(&c->in, &c->wire->pool);
     buf_clear(&c->out);
     c->out_sent = 0;
+    conn_forget_secrets(c);
     timers_cancel(&c->wire->timers, &c->timer);
 }
 
@@ -129,7 +133,24 @@ static void conn_forget_addresses(struct conn *c) {
     c->addresses = c->address = NULL;
 }
 
+/* Puts what waited for a login behind what was sent. */
+static void conn_release(struct conn *c) {
+    buf_put(&c->out, c->held.p, c->held.n);
+    buf_fini(&c->held);
+    if (c->held_first == NULL)
+        return;
+    if (c->last != NULL)
+        c->last->next = c->held_first;
+    else
+        c->first = c->held_first;
+    c->last = c->held_last;
+    c->held_first = c->held_last = NULL;
+    conn_make_dirty(c);
+}
+
 static void conn_end_calls(struct conn *c, enum err err) {
+    conn_release(c);
+    buf_clear(&c->out);
     struct conn_call *call = c->first;
     c->first = c->last = NULL;
     c->n_calls = 0;
@@ -150,7 +171,7 @@ static void conn_end_calls(struct conn *c, enum err err) {
     c->depth--;
 }
 
-static void conn_fail(struct conn *c, enum err err, const char *format, ...) {
+void conn_fail(struct conn *c, enum err err, const char *format, ...) {
     char raw[sizeof c->why];
     va_list args;
     va_start(args, format);
@@ -158,20 +179,22 @@ static void conn_fail(struct conn *c, enum err err, const char *format, ...) {
     va_end(args);
     text_safe(slice_cstr(raw), c->why, sizeof c->why);
     c->err = err;
-    c->refused_names = err == ERR_NOT_FOUND;
+    c->refused_names = err == ERR_NOT_FOUND && c->state == CONN_RESOLVING;
     conn_close_socket(c);
     conn_forget_addresses(c);
     c->state = CONN_DOWN;
     c->backoff_us = c->backoff_us == 0 ? BACKOFF_FIRST_US : c->backoff_us * 2;
     if (c->backoff_us > BACKOFF_LAST_US)
         c->backoff_us = BACKOFF_LAST_US;
+    if (err == ERR_AUTH || err == ERR_UNSUPPORTED)
+        c->backoff_us = BACKOFF_REFUSED_US;
     c->retry_at_us = wire_now_us() + c->backoff_us;
     conn_end_calls(c, err);
     if (!c->is_buried && c->wire->down != NULL)
         c->wire->down(c->wire->ctx, c);
 }
 
-static const char *errno_text(int e) {
+const char *conn_errno_text(int e) {
     switch (e) {
     case ECONNREFUSED: return "connection refused";
     case ETIMEDOUT: return "no answer to the connection attempt";
@@ -195,6 +218,12 @@ static void conn_on_timer(struct timer *t, void *ctx) {
         conn_fail(c, ERR_TIMEOUT,
                   "cannot reach %s: no answer within %lld s · is the address right, does a firewall drop it?", c->name,
                   CONN_CONNECT_US / 1000000);
+        return;
+    case CONN_SECURING:
+        conn_fail(c, ERR_TIMEOUT, "%s does not answer the TLS handshake · does it speak TLS on this port?", c->name);
+        return;
+    case CONN_LOGIN:
+        conn_fail(c, ERR_TIMEOUT, "%s has not answered the login for %lld s", c->name, CONN_ANSWER_US / 1000000);
         return;
     case CONN_VERSIONS:
         conn_fail(c, ERR_TIMEOUT, "%s accepts connections but does not answer · is it a Kafka broker, is it stopped?",
@@ -225,8 +254,13 @@ static void conn_want(struct conn *c, int events) {
 static void conn_flush(struct conn *c) {
     if (c->fd < 0 || c->state == CONN_CONNECTING)
         return;
-    while (c->out_sent < c->out.n) {
-        ssize_t n = send(c->fd, c->out.p + c->out_sent, c->out.n - c->out_sent, MSG_NOSIGNAL);
+    struct buf *out = conn_seal(c);
+    if (out == NULL) {
+        conn_fail(c, c->broken, "%s", c->broken_why);
+        return;
+    }
+    while (c->out_sent < out->n) {
+        ssize_t n = send(c->fd, out->p + c->out_sent, out->n - c->out_sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -234,20 +268,28 @@ static void conn_flush(struct conn *c) {
             return;
         }
         if (n < 0) {
-            conn_fail(c, ERR_NET, "lost %s: %s", c->name, errno_text(errno));
+            conn_fail(c, ERR_NET, "lost %s: %s", c->name, conn_errno_text(errno));
             return;
         }
         c->out_sent += (size_t)n;
     }
     c->out_sent = 0;
-    buf_clear(&c->out);
-    if (c->out.cap > SCRATCH_BYTES)
-        buf_fini(&c->out);
+    buf_clear(out);
+    if (out->cap > SCRATCH_BYTES)
+        buf_fini(out);
     conn_want(c, UV_READABLE);
 }
 
-static void conn_enqueue(struct conn *c, const struct proto_message *m, int version, const void *body,
-                         conn_answer_fn *done, void *ctx) {
+void conn_make_dirty(struct conn *c) {
+    if (c->is_dirty || c->is_buried)
+        return;
+    c->is_dirty = true;
+    c->next_dirty = c->wire->dirty;
+    c->wire->dirty = c;
+}
+
+void conn_enqueue(struct conn *c, const struct proto_message *m, int version, const void *body, conn_answer_fn *done,
+                  void *ctx) {
     struct conn_call *call = mem_zalloc(sizeof *call);
     c->next_correlation = c->next_correlation == INT32_MAX ? 1 : c->next_correlation + 1;
     *call = (struct conn_call){.done = done,
@@ -258,27 +300,26 @@ static void conn_enqueue(struct conn *c, const struct proto_message *m, int vers
                                .version = (int16_t)version};
     struct proto_request_header h = {
         .key = m->key, .version = (int16_t)version, .correlation_id = call->correlation_id, .client_id = SLICE("weir")};
+    bool hold = c->sasl != NULL && m->key != API_SASL_HANDSHAKE && m->key != API_SASL_AUTHENTICATE;
+    struct buf *bytes = hold ? &c->held : &c->out;
+    struct conn_call **first = hold ? &c->held_first : &c->first, **last = hold ? &c->held_last : &c->last;
     struct proto_out *out = &c->wire->out;
     proto_out_clear(out);
     proto_encode_request_header(&h, &out->head);
     proto_encode(m, version, body, out);
-    buf_put_be32(&c->out, (uint32_t)proto_out_size(out));
-    proto_flatten(out, &c->out);
+    buf_put_be32(bytes, (uint32_t)proto_out_size(out));
+    proto_flatten(out, bytes);
     if (out->head.cap > SCRATCH_BYTES)
         proto_out_fini(out);
-    if (c->last != NULL)
-        c->last->next = call;
+    if (*last != NULL)
+        (*last)->next = call;
     else
-        c->first = call;
-    c->last = call;
+        *first = call;
+    *last = call;
     c->n_calls++;
     if (c->timer.slot == 0)
         timers_set(&c->wire->timers, &c->timer, call->sent_us + CONN_ANSWER_US);
-    if (!c->is_dirty) {
-        c->is_dirty = true;
-        c->next_dirty = c->wire->dirty;
-        c->wire->dirty = c;
-    }
+    conn_make_dirty(c);
 }
 
 void conn_send(struct conn *c, const struct proto_message *m, int version, const void *body, conn_answer_fn *done,
@@ -290,7 +331,8 @@ void conn_send(struct conn *c, const struct proto_message *m, int version, const
 void conn_push(struct conn *c) {
     if (c->state != CONN_UP || c->fd < 0)
         return;
-    ssize_t n = send(c->fd, c->out.p + c->out_sent, c->out.n - c->out_sent, MSG_NOSIGNAL);
+    struct buf *out = conn_seal(c);
+    ssize_t n = out != NULL ? send(c->fd, out->p + c->out_sent, out->n - c->out_sent, MSG_NOSIGNAL) : 0;
     if (n > 0)
         c->out_sent += (size_t)n; /* the rest, or the error, is the flush's business */
 }
@@ -339,13 +381,25 @@ static void conn_on_versions(void *ctx, const struct conn_answer *a) {
                  c->name, e != OK ? "makes no sense" : "is an error");
     } else {
         conn_take_versions(c, &r);
-        c->state = CONN_UP;
-        c->answers = 0;
-        timers_cancel(&c->wire->timers, &c->timer);
-        if (c->wire->up != NULL)
-            c->wire->up(c->wire->ctx, c);
+        if (c->wire->security != NULL && c->wire->security->sasl)
+            conn_login(c);
+        else
+            conn_ready(c);
     }
     arena_fini(&arena);
+}
+
+void conn_ready(struct conn *c) {
+    bool renewed = c->state == CONN_UP;
+    conn_release(c);
+    if (renewed)
+        return;
+    c->state = CONN_UP;
+    c->answers = 0;
+    c->frame_max = FRAME_SIZE_MAX;
+    timers_cancel(&c->wire->timers, &c->timer);
+    if (c->wire->up != NULL)
+        c->wire->up(c->wire->ctx, c);
 }
 
 static void conn_ask_versions(struct conn *c, int version) {
@@ -382,7 +436,7 @@ static enum frame_next conn_on_frame(void *ctx, uint8_t *frame, size_t n) {
     int64_t now = wire_now_us();
     c->answered_us = now;
     c->rtt_us = now - call->sent_us;
-    if (call->key != API_API_VERSIONS && ++c->answers == 1)
+    if (c->state == CONN_UP && ++c->answers == 1)
         c->backoff_us = 0;
     if (c->state == CONN_UP && c->first == NULL)
         timers_cancel(&c->wire->timers, &c->timer);
@@ -399,9 +453,13 @@ static enum frame_next conn_on_frame(void *ctx, uint8_t *frame, size_t n) {
     return c->is_buried || c->broken != OK ? FRAME_STOP : FRAME_GO_ON;
 }
 
-static void conn_closed_by_peer(struct conn *c, int error) {
-    const char *cause = error != 0 ? errno_text(error) : "it closed the connection";
-    if (c->state == CONN_VERSIONS)
+void conn_closed_by_peer(struct conn *c, int error) {
+    const char *cause = error != 0 ? conn_errno_text(error) : "it closed the connection";
+    if (c->state == CONN_LOGIN)
+        conn_fail(c, ERR_NET, "cannot log in to %s: %s in the middle of the login", c->name, cause);
+    else if (c->state == CONN_VERSIONS && c->tls != NULL)
+        conn_fail(c, ERR_NET, "cannot talk to %s: %s after the TLS handshake · is it a Kafka broker?", c->name, cause);
+    else if (c->state == CONN_VERSIONS)
         conn_fail(c, ERR_NET,
                   "cannot talk to %s: %s at the first request · does it want TLS (-X security.protocol=ssl)?", c->name,
                   cause);
@@ -422,6 +480,26 @@ static void conn_bad_size(struct conn *c, const uint8_t bad[4]) {
                   (unsigned long)be32_get(bad));
 }
 
+bool conn_take(struct conn *c, size_t n) {
+    uint8_t bad[4];
+    c->depth++;
+    enum err e = frame_reader_received(&c->in, &c->wire->pool, n, c->frame_max, conn_on_frame, c, bad);
+    c->depth--;
+    if (c->is_buried)
+        return false;
+    if (c->broken != OK) {
+        enum err broken = c->broken;
+        c->broken = OK;
+        conn_fail(c, broken, "%s", c->broken_why);
+        return false;
+    }
+    if (e != OK) {
+        conn_bad_size(c, bad);
+        return false;
+    }
+    return c->fd >= 0;
+}
+
 static void conn_receive(struct conn *c) {
     for (int turns = 0; turns < 8 && c->fd >= 0; turns++) {
         struct iovec iov[2];
@@ -434,23 +512,7 @@ static void conn_receive(struct conn *c) {
             conn_closed_by_peer(c, n < 0 ? errno : 0);
             return;
         }
-        uint8_t bad[4];
-        c->depth++;
-        enum err e = frame_reader_received(&c->in, &c->wire->pool, (size_t)n, FRAME_SIZE_MAX, conn_on_frame, c, bad);
-        c->depth--;
-        if (c->is_buried)
-            return;
-        if (c->broken != OK) {
-            enum err broken = c->broken;
-            c->broken = OK;
-            conn_fail(c, broken, "%s", c->broken_why);
-            return;
-        }
-        if (e != OK) {
-            conn_bad_size(c, bad);
-            return;
-        }
-        if ((size_t)n < room)
+        if (!conn_take(c, (size_t)n) || (size_t)n < room)
             return;
     }
 }
@@ -459,9 +521,17 @@ static void conn_receive(struct conn *c) {
 
 static void conn_established(struct conn *c) {
     conn_forget_addresses(c);
-    c->state = CONN_VERSIONS;
     c->broken = OK;
+    c->frame_max = EARLY_FRAME_MAX;
     conn_want(c, UV_READABLE);
+    if (c->wire->security != NULL && c->wire->security->tls)
+        conn_start_tls(c);
+    else
+        conn_greet(c);
+}
+
+void conn_greet(struct conn *c) {
+    c->state = CONN_VERSIONS;
     conn_ask_versions(c, 3);
 }
 
@@ -476,7 +546,7 @@ static void conn_on_poll(uv_poll_t *poll, int status, int events) {
             error = -status;
         if (error != 0) {
             c->broken = ERR_NET;
-            snprintf(c->broken_why, sizeof c->broken_why, "%s", errno_text(error));
+            snprintf(c->broken_why, sizeof c->broken_why, "%s", conn_errno_text(error));
             conn_connect_next(c);
         } else {
             conn_established(c);
@@ -489,7 +559,9 @@ static void conn_on_poll(uv_poll_t *poll, int status, int events) {
     else {
         if ((events & UV_WRITABLE) != 0)
             conn_flush(c);
-        if (c->fd >= 0 && !c->is_buried)
+        if (c->fd >= 0 && !c->is_buried && c->tls != NULL)
+            conn_receive_sealed(c);
+        else if (c->fd >= 0 && !c->is_buried)
             conn_receive(c);
     }
     c->depth--;
@@ -516,7 +588,7 @@ static void conn_connect_next(struct conn *c) {
         int one = 1;
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (connect(c->fd, a->ai_addr, a->ai_addrlen) != 0 && errno != EINPROGRESS) {
-            snprintf(c->broken_why, sizeof c->broken_why, "%s", errno_text(errno));
+            snprintf(c->broken_why, sizeof c->broken_why, "%s", conn_errno_text(errno));
             continue;
         }
         c->poll = mem_zalloc(sizeof *c->poll);
@@ -569,6 +641,10 @@ void conn_open(struct conn *c) {
     if (c->state == CONN_DOWN && now < c->retry_at_us)
         return;
     c->state = CONN_RESOLVING;
+    if (c->wire->security != NULL && c->wire->security->refused.code != OK) {
+        conn_fail(c, ERR_UNSUPPORTED, "%s", c->wire->security->refused.text);
+        return;
+    }
     timers_set(&c->wire->timers, &c->timer, now + CONN_CONNECT_US);
     char service[8];
     snprintf(service, sizeof service, "%u", (unsigned)c->port);
@@ -605,6 +681,7 @@ struct conn *conn_new(struct wire *w, const char *host, uint16_t port, void *use
     c->user = user;
     c->metadata_level = -1;
     c->timer.fire = conn_on_timer;
+    c->login_timer.fire = conn_on_login_timer;
     snprintf(c->host, sizeof c->host, "%s", host);
     char joined[ADDR_TEXT_SIZE];
     addr_join(c->host, port, joined);

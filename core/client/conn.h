@@ -4,12 +4,14 @@
  * that per connection), each with the correlation id of its request.
  *
  *   IDLE --open--> RESOLVING --> CONNECTING --> VERSIONS --ApiVersions--> UP
- *     ^                '-------------'-------------'-----any failure------|
- *     |                                                                   v
- *     '-------- conn_open() once retry_at_us has come ----------------- DOWN
+ *     ^                |             | [SECURING] ^ |         [LOGIN] ------^
+ *     |                |             |   TLS -----' |  SASL -----'
+ *     |                '-------------'--------------'------any failure-----> DOWN
+ *     '-------- conn_open() once retry_at_us has come ------------------------'
  *
  * A failure ends every call in flight with the sentence in `why`, and the next
- * attempt waits: 0.25 s doubling to 5 s.
+ * attempt waits: 0.25 s doubling to 5 s; 30 s where a login or a certificate was
+ * refused, because some brokers lock the user out.
  * Thread: the one of the wire's loop.  Callbacks run on it; inside one,
  * conn_send, conn_open and conn_free of any connection are allowed. */
 #ifndef WEIR_CLIENT_CONN_H
@@ -21,6 +23,11 @@
 #include "core/proto/apis.h"
 
 #include <uv.h>
+
+struct sasl;
+struct security;
+struct tls;
+struct tls_context;
 
 #define CONN_API_KEYS 128
 #define CONN_CONNECT_US (5 * 1000000LL)      /* resolving, connecting and ApiVersions */
@@ -47,6 +54,8 @@ struct wire {
     struct proto_out out;           /* scratch */
     struct conn *dirty;             /* have bytes to send */
     struct conn *buried;            /* freed inside one of its callbacks */
+    const struct security *security; /* borrowed; NULL: neither TLS nor SASL */
+    struct tls_context *tls;        /* made when first needed */
     conn_state_fn *up, *down;
     void *ctx;
 };
@@ -54,7 +63,9 @@ int64_t wire_now_us(void);          /* CLOCK_MONOTONIC */
 void wire_init(struct wire *w, uv_loop_t *loop);
 void wire_fini(struct wire *w);     /* closes its handles; the loop must run on for their callbacks */
 
-enum conn_state { CONN_IDLE, CONN_RESOLVING, CONN_CONNECTING, CONN_VERSIONS, CONN_UP, CONN_DOWN };
+enum conn_state {
+    CONN_IDLE, CONN_RESOLVING, CONN_CONNECTING, CONN_SECURING, CONN_VERSIONS, CONN_LOGIN, CONN_UP, CONN_DOWN,
+};
 struct conn_call {
     struct conn_call *next;
     conn_answer_fn *done;
@@ -91,13 +102,20 @@ struct conn {
     int fd;
     struct frame_reader in;
     struct buf out;
-    size_t out_sent;
+    size_t out_sent;                /* of out; with TLS of sealed */
+    struct tls *tls;                /* NULL: in the clear */
+    struct buf sealed;              /* what TLS made of out */
+    struct sasl *sasl;              /* a login is going on, also one that is renewed while UP; */
+    struct buf held;                /* then what is sent meanwhile waits here */
+    struct conn_call *held_first, *held_last;
+    struct timer login_timer;       /* when it must be renewed */
+    size_t frame_max;               /* small until it is up */
     int32_t next_correlation;
     int32_t answers;                /* since it came up, ApiVersions not counted */
     int depth;                      /* inside callbacks */
     bool is_dirty, is_buried;
     enum err broken;                /* found inside the frame handler, acted on after it */
-    char broken_why[ADDR_TEXT_SIZE + 96];
+    char broken_why[ERROR_TEXT_SIZE];
 };
 struct conn *conn_new(struct wire *w, const char *host, uint16_t port, void *user);
 void conn_free(struct conn *c);     /* calls in flight end with ERR_CLOSED */

@@ -15,6 +15,7 @@
 
 #include "core/client/client.h"
 #include "core/client/conn.h"
+#include "core/client/security.h"
 #include "core/base/log.h"
 #include "core/proto/errors.h"
 
@@ -199,6 +200,7 @@ struct client {
     pthread_t thread;
     uv_loop_t loop;
     uv_async_t async;
+    struct security security;       /* constant */
     struct wire wire;
     struct reader reader;
     struct produce *produce;
@@ -216,7 +218,7 @@ struct client {
 };
 
 void client_wake(struct client *c);                 /* any thread */
-bool client_is_plain(const struct client *c);       /* neither TLS nor SASL; any thread */
+bool client_is_ours(const struct client *c);        /* its security is one that our connections know; any thread */
 enum err client_seeds(const char *bootstrap, struct seed **out, size_t *n, struct error *e) WEIR_MUST_CHECK;
 struct client_event *client_event_new(enum client_event_kind kind);
 void client_push_event(struct client *c, struct client_event *ev);     /* any thread; takes it */
@@ -298,6 +300,8 @@ void produce_on_loop(struct client *c);             /* client thread: receipts *
 /* rdk.c */
 struct rd_kafka_s;
 struct rd_kafka_conf_s;
+/* Whether librdkafka knows the properties and their values. */
+enum err rdk_check(const struct client_config *config, struct error *e) WEIR_MUST_CHECK;
 /* With the user's properties; logs go to EVENT_LOG. */
 struct rd_kafka_conf_s *rdk_conf(struct client *c, const char *bootstrap, struct error *e);
 enum err rdk_set(struct rd_kafka_conf_s *conf, const char *name, const char *value, struct error *e) WEIR_MUST_CHECK;

@@ -23,6 +23,15 @@ enum err rdk_set(rd_kafka_conf_t *conf, const char *name, const char *value, str
     }
 }
 
+enum err rdk_check(const struct client_config *config, struct error *e) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    enum err err = OK;
+    for (size_t i = 0; err == OK && i < config->n_properties; i++)
+        err = rdk_set(conf, config->properties[i].name, config->properties[i].value, e);
+    rd_kafka_conf_destroy(conf);
+    return err;
+}
+
 rd_kafka_conf_t *rdk_conf(struct client *c, const char *bootstrap, struct error *e) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(conf, c);

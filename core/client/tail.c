@@ -126,7 +126,7 @@ static void *tail_main(void *arg) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
-    if (client_is_plain(c))
+    if (client_is_ours(c))
         tail_own_run(t);
     else
         tail_rdk_run(t);

@@ -59,9 +59,9 @@ bool tail_take(struct tail *t, const struct tail_record *r);
 void tail_tell(struct tail *t);
 void tail_fail(struct tail *t, const char *format, ...) WEIR_PRINTF(2, 3);   /* without the lock */
 
-/* tail_rdk.c: for clusters that want TLS or SASL */
+/* tail_rdk.c: where our own connections do not know the security that is asked for */
 void tail_rdk_run(struct tail *t);
-/* tail_own.c: by our own Fetch over plain TCP, several times as fast */
+/* tail_own.c: by our own Fetch, several times as fast */
 void tail_own_run(struct tail *t);
 /* tail_batch.c: the batches of one partition's answer, from t->parts[..].next on.  Takes and
  * releases the lock.  False: closing, or failed. */

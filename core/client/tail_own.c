@@ -515,6 +515,7 @@ void tail_own_run(struct tail *t) {
     uv_async_init(&o.loop, &o.wake, on_wake);
     o.wake.data = &o;
     wire_init(&o.wire, &o.loop);
+    o.wire.security = &t->client->security;
     o.wire.up = on_up;
     o.wire.down = on_down;
     o.wire.ctx = &o;
