@@ -32,6 +32,9 @@ struct cli_options {
     uint64_t given;                                             /* bit per row of options.def */
     enum cli_format format_kind;                                /* of --output */
     struct opt_words arguments;                                 /* what is not an option */
+    struct opt_words owned;                                     /* texts of the configuration file, heap */
+    const char *listen;                                         /* of the file's group `serve`: for a broker of ours */
+    char *config_path;                                          /* of --config, found; heap, NULL: not given */
 };
 
 struct cli_command {
@@ -43,7 +46,8 @@ struct cli_command {
 };
 extern const struct cli_command cli_commands[];                 /* ends with a NULL name; tui/app/main.c has it */
 
-/* Takes argv[1..] apart.  ERR_USAGE: the text says what is wrong. */
+/* Takes the group `console` of the configuration file, then argv[1..] apart.  ERR_USAGE: the text
+ * says what is wrong.  cli_options_fini in any case. */
 enum err cli_parse(struct cli_options *o, int argc, char **argv, struct error *e) WEIR_MUST_CHECK;
 void cli_options_fini(struct cli_options *o);
 /* The long name of the first given option that none of the groups has; NULL: all fit. */

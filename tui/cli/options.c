@@ -1,6 +1,10 @@
 /* What every command needs of the command line; see cli.h.  Main thread. */
 #include "tui/cli/cli.h"
 
+#include "core/config/group.h"
+#include "core/config/options.h"
+
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -37,10 +41,82 @@ static enum err read_format(struct cli_options *o, struct error *e) {
     return OK;
 }
 
-enum err cli_parse(struct cli_options *o, int argc, char **argv, struct error *e) {
+/* ---- the configuration file ---- */
+
+/* The rows that may stand there, with '_' for '-': those of the cluster and of the screen. */
+static enum err take_setting(void *ctx, const char *name, const char *value, struct error *e) {
+    struct cli_options *o = ctx;
+    for (size_t i = 0; i < N_ROWS; i++) {
+        char key[40];
+        snprintf(key, sizeof key, "%s", rows[i].name);
+        for (char *at = key; (at = strchr(at, '-')) != NULL;)
+            *at = '_';
+        if (strcmp(key, name) != 0 || (rows[i].groups & (O_CLUSTER | O_SCREEN)) == 0 || strcmp(key, "config") == 0)
+            continue;
+        char *copy = mem_strdup(value);
+        opts_add_word(&o->owned, copy);
+        return opts_set(&rows[i], o, copy, e);
+    }
+    return error_set(e, ERR_USAGE, "console has no setting %.100s", name);
+}
+
+/* Of the broker's own group, what also says where a broker of ours is. */
+static enum err take_serve_setting(void *ctx, const char *name, const char *value, struct error *e) {
+    (void)e;
+    struct cli_options *o = ctx;
+    const char **field = strcmp(name, "data") == 0 ? &o->data : strcmp(name, "listen") == 0 ? &o->listen : NULL;
+    if (field != NULL && *field == NULL) {
+        char *copy = mem_strdup(value);
+        opts_add_word(&o->owned, copy);
+        *field = copy;
+    }
+    return OK;
+}
+
+/* -c FILE, or -c NAME for NAME.conf beside the user's weir.conf. */
+static char *find_config(const char *name) {
+    char path[PATH_MAX];
+    if (strchr(name, '/') == NULL && access(name, F_OK) != 0 && options_default_file(path, sizeof path)) {
+        size_t n = (size_t)(strrchr(path, '/') + 1 - path);
+        int more = snprintf(path + n, sizeof path - n, "%s.conf", name);
+        if (more > 0 && (size_t)more < sizeof path - n && access(path, F_OK) == 0)
+            return mem_strdup(path);
+    }
+    return mem_strdup(name);
+}
+
+static enum err read_config(struct cli_options *o, const char *given, struct error *e) {
+    char usual[PATH_MAX];
+    if (given != NULL)
+        o->config_path = find_config(given);
+    else if (!options_default_file(usual, sizeof usual))
+        return OK;
+    const char *path = given != NULL ? o->config_path : usual;
+    enum err r = group_read(path, "console", take_setting, o, e);
+    if (r == OK)
+        r = group_read(path, "serve", take_serve_setting, o, e);
+    return r == ERR_NOT_FOUND && given == NULL ? OK : r;
+}
+
+/* ---- the command line ---- */
+
+static void options_init(struct cli_options *o) {
     memset(o, 0, sizeof *o);
     o->timeout_ms = o->partitions = o->replication = o->count = -1;
+}
+
+enum err cli_parse(struct cli_options *o, int argc, char **argv, struct error *e) {
+    /* Twice: what is typed must come after what the file says, and it is typed which file that is. */
+    options_init(o);
     enum err r = opts_parse(rows, N_ROWS, o, argc, argv, &o->given, &o->arguments, e);
+    const char *config = o->config;
+    bool wanted = !o->help && !o->version;
+    cli_options_fini(o);
+    options_init(o);
+    if (r == OK && wanted)
+        r = read_config(o, config, e);
+    if (r == OK)
+        r = opts_parse(rows, N_ROWS, o, argc, argv, &o->given, &o->arguments, e);
     if (r != OK)
         return r;
     if (getenv("NO_COLOR") != NULL && *getenv("NO_COLOR") != '\0')
@@ -57,6 +133,11 @@ void cli_options_fini(struct cli_options *o) {
     opts_words_fini(&o->files);
     opts_words_fini(&o->topics);
     opts_words_fini(&o->arguments);
+    for (size_t i = 0; i < o->owned.n; i++)
+        free((void *)(uintptr_t)o->owned.v[i]);
+    opts_words_fini(&o->owned);
+    free(o->config_path);
+    o->config_path = NULL;
 }
 
 const char *cli_misfit(const struct cli_options *o, unsigned groups) {

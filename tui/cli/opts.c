@@ -42,23 +42,26 @@ void opts_words_fini(struct opt_words *w) {
     *w = (struct opt_words){0};
 }
 
-static enum err set(const struct opt_row *r, void *field, const char *text, struct error *e) {
+enum err opts_set(const struct opt_row *r, void *base, const char *text, struct error *e) {
+    void *field = (char *)base + r->at;
     const char *equals;
     switch (r->kind) {
     case FLAG:
-        *(bool *)field = true;
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return error_set(e, ERR_USAGE, "%s is true or false, not %.100s", r->name, text);
+        *(bool *)field = *text == 't';
         break;
     case TEXT:
         *(const char **)field = text;
         break;
     case NUMBER:
         if (!opts_number(text, 0, INT_MAX, field))
-            return error_set(e, ERR_USAGE, "--%s: %.100s is not a number", r->name, text);
+            return error_set(e, ERR_USAGE, "%s: %.100s is not a number", r->name, text);
         break;
     case PAIR:
         equals = strchr(text, '=');
         if (equals == NULL || equals == text)
-            return error_set(e, ERR_USAGE, "--%s: %.100s is not NAME=VALUE", r->name, text);
+            return error_set(e, ERR_USAGE, "%s: %.100s is not NAME=VALUE", r->name, text);
         opts_add_pair(field, slice_of(text, (size_t)(equals - text)), slice_cstr(equals + 1));
         break;
     case WORD:
@@ -113,7 +116,7 @@ enum err opts_parse(const struct opt_row *rows, size_t n, void *base, int argc, 
             return error_set(e, ERR_USAGE, "%.100s %s; --help lists them", argv[optind - 1], trouble);
         }
         size_t i = row_of(rows, n, got);
-        enum err r = set(&rows[i], (char *)base + rows[i].at, optarg, e);
+        enum err r = opts_set(&rows[i], base, rows[i].argument != NULL ? optarg : "true", e);
         if (r != OK)
             return r;
         *given |= UINT64_C(1) << i;

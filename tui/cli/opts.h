@@ -34,6 +34,9 @@ enum err opts_parse(const struct opt_row *rows, size_t n, void *base, int argc, 
 /* One line per row that has one of the groups; all: every row. */
 void opts_print(FILE *out, const struct opt_row *rows, size_t n, unsigned groups, bool all);
 
+/* One row's field from text; a switch takes "true" or "false". */
+enum err opts_set(const struct opt_row *row, void *base, const char *text, struct error *e) WEIR_MUST_CHECK;
+
 void opts_add_pair(struct opt_pairs *p, struct slice name, struct slice value);
 void opts_add_word(struct opt_words *w, const char *text);
 void opts_pairs_fini(struct opt_pairs *p);

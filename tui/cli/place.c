@@ -123,9 +123,9 @@ static void child_side(struct place *p, const struct cli_options *o, const char 
         argv[n++] = "--durability";
         argv[n++] = o->durability;
     }
-    if (o->config != NULL) {
+    if (o->config_path != NULL) {
         argv[n++] = "-c";
-        argv[n++] = o->config;
+        argv[n++] = o->config_path;
     }
     if (p->ephemeral)
         argv[n++] = "--remove-data";
@@ -229,7 +229,7 @@ static enum err start_once(struct place *p, const struct cli_options *o, const c
 
 static enum err start(struct place *p, const struct cli_options *o, struct error *e) {
     p->kind = PLACE_STARTED;
-    enum err r = start_once(p, o, "127.0.0.1:" PLACE_USUAL_PORT, e);
+    enum err r = start_once(p, o, o->listen != NULL ? o->listen : "127.0.0.1:" PLACE_USUAL_PORT, e);
     if (r == ERR_EXISTS) {
         p->other_port = true;
         r = start_once(p, o, "127.0.0.1:0", e);
