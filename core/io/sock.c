@@ -7,7 +7,7 @@
 
 ssize_t sock_receive(int fd, struct iovec *iov, int n) {
     for (;;) {
-        ssize_t got = readv(fd, iov, n);
+        ssize_t got = n == 1 ? recv(fd, iov->iov_base, iov->iov_len, 0) : readv(fd, iov, n);
         if (got >= 0)
             return got;
         if (errno != EINTR)
@@ -18,7 +18,8 @@ ssize_t sock_receive(int fd, struct iovec *iov, int n) {
 ssize_t sock_send(int fd, struct iovec *iov, int n) {
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
     for (;;) {
-        ssize_t put = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t put = n == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                             : sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (put >= 0)
             return put;
         if (errno != EINTR)
