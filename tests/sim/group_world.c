@@ -163,8 +163,15 @@ void sim_call(struct sim_client *c, int16_t key, int16_t version, const void *re
 
 /* ---- requests, short ---- */
 
-struct slice text(struct group_world *w, const char *format, int n) {
-    return arena_printf(&w->arena, format, n);
+struct slice text(struct group_world *w, const char *format, ...) {
+    struct buf b = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&b, format, args);
+    va_end(args);
+    struct slice s = arena_dup(&w->arena, buf_slice(&b));
+    buf_fini(&b);
+    return s;
 }
 
 void make_topic(struct sim_client *c, const char *name, int32_t partitions) {

@@ -77,7 +77,7 @@ struct as {
 };
 #define NOBODY ((struct as){.generation = -1})
 
-struct slice text(struct group_world *w, const char *format, int n);
+struct slice text(struct group_world *w, const char *format, ...) WEIR_PRINTF(2, 3);
 void make_topic(struct sim_client *c, const char *name, int32_t partitions);
 void delete_topic(struct sim_client *c, const char *name);
 void send_join(struct sim_client *c, struct join j);

@@ -42,7 +42,7 @@ static void test_find(void **state) {
     s->groups.v = g;
     s->groups.n = 1;
     for (int i = 0; i < 100; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "topic-%02d", i);
         assert_ptr_equal(snapshot_topic(s, slice_cstr(name)), &v[i]);
     }
