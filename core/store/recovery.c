@@ -29,6 +29,7 @@ struct missing {
  * lives from that number on were cut when it recovered; they may still be on disk. */
 struct life {
     uint64_t epoch, first;
+    uint64_t proven;          /* what earlier lives had proven durable: the rest was theirs to lose */
 };
 
 struct replay {
@@ -148,6 +149,21 @@ static enum err directory_open(struct store *st, bool *fresh, struct error *e) {
 }
 
 /* ---- frames ---- */
+/* The highest durable point that the recovery after the frame's life could know of. */
+static uint64_t life_proven(const struct replay *p, const struct frame *f) {
+    for (size_t i = 0; i < p->n_lives; i++)
+        if (p->lives[i].epoch > f->epoch)
+            return p->lives[i].proven;
+    return p->proven;
+}
+
+/* A recovery lets appends go on at the end it found, under a new leader epoch. */
+static void log_resume(struct store_log *log, bool bump) {
+    if ((log->cut || bump) && log->end > 0)
+        log_add_epoch(log, store_log_epoch(log) + 1, log->end);
+    log->cut = false;
+}
+
 static enum err replay_flush(struct store *st) {
     while (st->queued != NULL) {
         struct store_log *log = st->queued;
@@ -273,10 +289,11 @@ static enum err replay_reference(struct replay *p, const struct frame *f) {
     if (e != OK)
         return e;
     e = reference_check(s, position, n, header);
-    if (e != OK && (e != ERR_IO || f->seq > p->proven) && e != ERR_CORRUPT)
+    uint64_t proven = life_proven(p, f);
+    if (e != OK && (e != ERR_IO || f->seq > proven) && e != ERR_CORRUPT)
         return e; /* a bad sector is damage like any other only where it is known that there was data */
     if (e != OK) {
-        if (f->seq > p->proven) { /* never acknowledged: the log ends here */
+        if (f->seq > proven) { /* never acknowledged: the log ends here */
             log->cut = true;
             p->r->torn_bytes += n;
             return OK;
@@ -347,7 +364,7 @@ static void life_note(struct replay *p, const struct frame *f) {
         p->cap_lives = p->cap_lives == 0 ? 8 : p->cap_lives * 2;
         p->lives = mem_realloc(p->lives, p->cap_lives * sizeof *p->lives);
     }
-    p->lives[p->n_lives++] = (struct life){f->epoch, f->seq};
+    p->lives[p->n_lives++] = (struct life){f->epoch, f->seq, p->proven};
 }
 
 static bool frame_follows(const struct replay *p, const struct frame *f) {
@@ -356,7 +373,8 @@ static bool frame_follows(const struct replay *p, const struct frame *f) {
         return false;
     if (p->expected == 0)
         return f->seq <= p->from + 1; /* the first file may begin with frames that the snapshot has */
-    return f->seq == p->expected && (!p->chain || f->prev_crc == p->crc);
+    /* The first frame of a life cannot always name the one before it: that may be only in the snapshot. */
+    return f->seq == p->expected && (!p->chain || f->epoch > p->epoch || f->prev_crc == p->crc);
 }
 
 /* The next good frame behind a bad place; on the second pass only if the bad place is known to have been durable. */
@@ -381,8 +399,12 @@ static enum err replay_take(struct replay *p, const struct frame *f) {
     p->chain = true;
     if (f->epoch > p->epoch) {
         p->epoch = f->epoch;
-        if (p->scanning)
+        if (p->scanning) {
             life_note(p, f);
+        } else { /* what its recovery cut, it cut again just now */
+            for (struct store_log *log = p->st->logs; log != NULL; log = log->hh.next)
+                log_resume(log, false);
+        }
     }
     if (f->seq > p->last_seen)
         p->last_seen = f->seq;
@@ -562,9 +584,7 @@ static enum err settle(struct store *st, bool bump_all) {
             any = true;
         }
         log->hw = log->end;
-        if ((log->cut || (bump_all && log->n_epochs > 0)) && log->end > 0)
-            log_add_epoch(log, store_log_epoch(log) + 1, log->end);
-        log->cut = false;
+        log_resume(log, bump_all && log->n_epochs > 0);
     }
     return any ? st->env->sync_now(st->env, NULL, "logs") : OK;
 }
