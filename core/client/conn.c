@@ -194,7 +194,7 @@ void conn_fail(struct conn *c, enum err err, const char *format, ...) {
         c->wire->down(c->wire->ctx, c);
 }
 
-const char *conn_errno_text(int e) {
+static const char *errno_text(int e) {
     switch (e) {
     case ECONNREFUSED: return "connection refused";
     case ETIMEDOUT: return "no answer to the connection attempt";
@@ -268,7 +268,7 @@ static void conn_flush(struct conn *c) {
             return;
         }
         if (n < 0) {
-            conn_fail(c, ERR_NET, "lost %s: %s", c->name, conn_errno_text(errno));
+            conn_fail(c, ERR_NET, "lost %s: %s", c->name, errno_text(errno));
             return;
         }
         c->out_sent += (size_t)n;
@@ -454,18 +454,23 @@ static enum frame_next conn_on_frame(void *ctx, uint8_t *frame, size_t n) {
 }
 
 void conn_closed_by_peer(struct conn *c, int error) {
-    const char *cause = error != 0 ? conn_errno_text(error) : "it closed the connection";
-    if (c->state == CONN_LOGIN)
+    const char *cause = error != 0 ? errno_text(error) : "it closed the connection";
+    const struct security *s = c->wire->security;
+    if (c->state == CONN_SECURING)
+        conn_cut_handshake(c, cause);
+    else if (c->state == CONN_LOGIN)
         conn_fail(c, ERR_NET, "cannot log in to %s: %s in the middle of the login", c->name, cause);
     else if (c->state == CONN_VERSIONS && c->tls != NULL)
         conn_fail(c, ERR_NET, "cannot talk to %s: %s after the TLS handshake · is it a Kafka broker?", c->name, cause);
+    else if (c->state == CONN_UP && s != NULL && s->sasl && c->answers == 0)
+        conn_fail(c, ERR_NET, "cannot talk to %s: %s after the login", c->name, cause);
     else if (c->state == CONN_VERSIONS)
         conn_fail(c, ERR_NET,
                   "cannot talk to %s: %s at the first request · does it want TLS (-X security.protocol=ssl)?", c->name,
                   cause);
     else if (c->answers == 0 && c->first != NULL)
-        conn_fail(c, ERR_NET, "cannot talk to %s: %s · does it want SASL (-X security.protocol=sasl_plaintext)?",
-                  c->name, cause);
+        conn_fail(c, ERR_NET, "cannot talk to %s: %s · does it want SASL (-X security.protocol=%s)?", c->name, cause,
+                  c->tls != NULL ? "sasl_ssl" : "sasl_plaintext");
     else
         conn_fail(c, ERR_NET, "lost %s: %s", c->name, cause);
 }
@@ -474,7 +479,9 @@ static void conn_bad_size(struct conn *c, const uint8_t bad[4]) {
     const char *guess = memcmp(bad, "HTTP", 4) == 0 ? "HTTP" : frame_guess(bad);
     if (guess != NULL)
         conn_fail(c, ERR_CORRUPT, "%s does not speak Kafka's protocol in the clear, it looks like %s%s", c->name, guess,
-                  strcmp(guess, "TLS") == 0 ? " · try -X security.protocol=ssl" : "");
+                  strcmp(guess, "TLS") != 0                                         ? ""
+                  : c->wire->security != NULL && c->wire->security->sasl ? " · try -X security.protocol=sasl_ssl"
+                                                                         : " · try -X security.protocol=ssl");
     else
         conn_fail(c, ERR_CORRUPT, "%s does not speak Kafka's protocol: it announced %lu bytes", c->name,
                   (unsigned long)be32_get(bad));
@@ -546,7 +553,7 @@ static void conn_on_poll(uv_poll_t *poll, int status, int events) {
             error = -status;
         if (error != 0) {
             c->broken = ERR_NET;
-            snprintf(c->broken_why, sizeof c->broken_why, "%s", conn_errno_text(error));
+            snprintf(c->broken_why, sizeof c->broken_why, "%s", errno_text(error));
             conn_connect_next(c);
         } else {
             conn_established(c);
@@ -554,16 +561,15 @@ static void conn_on_poll(uv_poll_t *poll, int status, int events) {
         return;
     }
     c->depth++;
-    if (status < 0)
-        conn_closed_by_peer(c, -status);
-    else {
-        if ((events & UV_WRITABLE) != 0)
-            conn_flush(c);
-        if (c->fd >= 0 && !c->is_buried && c->tls != NULL)
-            conn_receive_sealed(c);
-        else if (c->fd >= 0 && !c->is_buried)
-            conn_receive(c);
-    }
+    if (status == 0 && (events & UV_WRITABLE) != 0)
+        conn_flush(c);
+    /* After an error too: what the broker said before it reset the connection says why. */
+    if (c->fd >= 0 && !c->is_buried && c->tls != NULL)
+        conn_receive_sealed(c);
+    else if (c->fd >= 0 && !c->is_buried)
+        conn_receive(c);
+    if (status < 0 && c->fd >= 0 && !c->is_buried)
+        conn_closed_by_peer(c, ECONNRESET);
     c->depth--;
 }
 
@@ -588,7 +594,7 @@ static void conn_connect_next(struct conn *c) {
         int one = 1;
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (connect(c->fd, a->ai_addr, a->ai_addrlen) != 0 && errno != EINPROGRESS) {
-            snprintf(c->broken_why, sizeof c->broken_why, "%s", conn_errno_text(errno));
+            snprintf(c->broken_why, sizeof c->broken_why, "%s", errno_text(errno));
             continue;
         }
         c->poll = mem_zalloc(sizeof *c->poll);

@@ -106,18 +106,18 @@ static bool conn_unseal(struct conn *c) {
     return true;
 }
 
+void conn_cut_handshake(struct conn *c, const char *cause) {
+    struct error e;
+    tls_cut(c->tls, cause, &e);
+    conn_fail(c, ERR_NET, "%s", e.text);
+}
+
 void conn_receive_sealed(struct conn *c) {
     uint8_t sealed[SEALED_BYTES];
     for (int turns = 0; turns < 8 && c->fd >= 0; turns++) {
         ssize_t n = recv(c->fd, sealed, sizeof sealed, 0);
         if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
             return;
-        if (n <= 0 && c->state == CONN_SECURING) {
-            struct error e;
-            tls_cut(c->tls, n < 0 ? conn_errno_text(errno) : "it closed the connection", &e);
-            conn_fail(c, ERR_NET, "%s", e.text);
-            return;
-        }
         if (n <= 0) {
             conn_closed_by_peer(c, n < 0 ? errno : 0);
             return;

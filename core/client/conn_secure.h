@@ -15,11 +15,11 @@ void conn_greet(struct conn *c);                    /* the first thing said: Api
 void conn_ready(struct conn *c);                    /* the last step is done */
 void conn_closed_by_peer(struct conn *c, int error);
 bool conn_take(struct conn *c, size_t n);           /* n plain bytes are where frame_reader_room said; false: over */
-const char *conn_errno_text(int e);
 
 /* conn_secure.c */
 void conn_start_tls(struct conn *c);                /* connected, and TLS is wanted */
 void conn_receive_sealed(struct conn *c);
+void conn_cut_handshake(struct conn *c, const char *cause);
 /* Moves `out` into `sealed` where there is TLS; the buffer that is to be sent.  NULL: c->broken says why. */
 struct buf *conn_seal(struct conn *c);
 void conn_login(struct conn *c);                    /* ApiVersions are known, and SASL is wanted */

@@ -9,6 +9,17 @@
 
 /* ---- DescribeLogDirs ---- */
 
+/* The broker gives no sizes (an ACL, an old version): nothing waits for them any more. */
+static void sizes_missing(struct reader *r, struct rbroker *b, enum value_state state) {
+    b->bytes.state = state;
+    for (size_t i = 0; i < r->n_topics; i++)
+        for (int32_t k = 0; k < r->topics_sorted[i]->n_parts; k++) {
+            struct rpart *p = &r->topics_sorted[i]->parts[k];
+            if (p->leader == b->id && p->bytes.state == VALUE_WANTED)
+                p->bytes.state = state;
+        }
+}
+
 static void sizes_take(struct reader *r, struct rbroker *b, const struct describe_log_dirs_resp *m, int64_t at_us) {
     int64_t sum = 0;
     bool any = false;
@@ -32,7 +43,7 @@ static void sizes_take(struct reader *r, struct rbroker *b, const struct describ
     if (any)
         b->bytes = (struct value){sum, at_us, VALUE_KNOWN};
     else
-        b->bytes.state = VALUE_FAILED;
+        sizes_missing(r, b, VALUE_FAILED);
 }
 
 static void on_sizes(void *ctx, const struct conn_answer *a) {
@@ -44,7 +55,7 @@ static void on_sizes(void *ctx, const struct conn_answer *a) {
         if (conn_decode(a, &r->scratch, &m) == OK && m.error_code == 0)
             sizes_take(r, call.broker, &m, a->at_us);
         else
-            call.broker->bytes.state = VALUE_FAILED;
+            sizes_missing(r, call.broker, VALUE_FAILED);
         arena_reset(&r->scratch);
     } else {
         call.broker->bytes.state = VALUE_FAILED;
@@ -60,7 +71,7 @@ void cluster_ask_sizes(struct reader *r, struct rbroker *b, int64_t now) {
     int version = conn_version(b->conn, API_DESCRIBE_LOG_DIRS, 5);
     b->sizes_asked_us = now;
     if (version < 0) {
-        b->bytes.state = VALUE_NONE;
+        sizes_missing(r, b, VALUE_NONE);
         return;
     }
     struct describe_log_dirs_req q;
@@ -119,9 +130,20 @@ static void on_quorum(void *ctx, const struct conn_answer *a) {
     reader_end(r);
 }
 
-void cluster_ask_quorum(struct reader *r, struct conn *c) {
-    int version = conn_version(c, API_DESCRIBE_QUORUM, 2);
-    if (r->quorum_busy || version < 0)
+/* A broker passes this on to the controller, and one that hangs would hold up all
+ * other answers of the connection: so it has a connection that the reader does not use. */
+void cluster_ask_quorum(struct reader *r) {
+    struct rbroker *b = reader_any_broker(r);
+    if (b == NULL || r->quorum_busy || conn_version(b->conn, API_DESCRIBE_QUORUM, 2) < 0)
+        return;
+    if (b->act == NULL)
+        b->act = conn_new(r->wire, b->host, (uint16_t)b->port, b);
+    if (!conn_is_up(b->act)) {
+        conn_open(b->act); /* and again when it is */
+        return;
+    }
+    int version = conn_version(b->act, API_DESCRIBE_QUORUM, 2);
+    if (version < 0)
         return;
     struct describe_quorum_req_partition partition = {.partition_index = 0};
     struct describe_quorum_req_topic topic = {.topic_name = SLICE("__cluster_metadata")};
@@ -133,7 +155,7 @@ void cluster_ask_quorum(struct reader *r, struct conn *c) {
     q.topics.v = &topic;
     r->quorum_busy = true;
     r->quorum_asked_us = wire_now_us();
-    reader_send(r, c, PROTO_MESSAGE(describe_quorum_req), version, &q, on_quorum, &(struct rcall){.broker = c->user});
+    reader_send(r, b->act, PROTO_MESSAGE(describe_quorum_req), version, &q, on_quorum, &(struct rcall){.broker = b});
 }
 
 /* ---- the version ---- */

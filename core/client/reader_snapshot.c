@@ -25,7 +25,8 @@ static const struct history *history_copy(struct arena *a, const struct history 
 
 struct part_sums {
     int64_t messages, bytes, at_us, bytes_at_us;
-    bool known, failed, bytes_known, rates_known, offline, none;
+    bool known, failed, bytes_known, rates_known, offline;
+    enum value_state no_bytes;      /* why not, where they are not known */
     double in;
 };
 
@@ -42,6 +43,8 @@ static void part_sum(struct part_sums *sum, const struct rpart *p) {
     if (p->bytes.at_us < sum->bytes_at_us)
         sum->bytes_at_us = p->bytes.at_us;
     sum->bytes_known = sum->bytes_known && p->bytes.state == VALUE_KNOWN;
+    if (p->bytes.state == VALUE_FAILED || p->bytes.state == VALUE_NONE)
+        sum->no_bytes = p->bytes.state;
     sum->rates_known = sum->rates_known && p->in.state == VALUE_KNOWN;
     sum->in += p->in.v;
     sum->offline = sum->offline || p->leader < 0;
@@ -86,7 +89,7 @@ static void topic_copy(struct snapshot *s, struct model_topic *to, const struct 
     to->messages = sum.known ? (struct value){sum.messages, sum.at_us, sum.failed ? VALUE_FAILED : VALUE_KNOWN}
                              : (struct value){0, 0, unknown};
     to->bytes =
-        sum.bytes_known ? (struct value){sum.bytes, sum.bytes_at_us, VALUE_KNOWN} : (struct value){0, 0, VALUE_WANTED};
+        sum.bytes_known ? (struct value){sum.bytes, sum.bytes_at_us, VALUE_KNOWN} : (struct value){0, 0, sum.no_bytes};
     to->in = (struct rate){sum.in, sum.rates_known ? VALUE_KNOWN : VALUE_WANTED};
     to->history = history_copy(a, &t->history);
     to->trouble = sum.offline || t->error != 0 ? TROUBLE_BAD : to->in_sync < to->replicas ? TROUBLE_SOON : TROUBLE_NONE;

@@ -35,6 +35,7 @@ struct tls {
     struct tls_context *context;
     enum tls_state state;
     bool fed;                       /* anything came yet */
+    X509 *leaf, *bad;               /* whose verification failed: the broker's, and the one at fault */
     char host[HOST_SIZE], peer[PEER_SIZE];
 };
 
@@ -137,6 +138,18 @@ static enum err load_identity(SSL_CTX *ctx, const struct tls_settings *s, struct
                      text_safe(slice_cstr(s->key), safe, sizeof safe));
 }
 
+/* Keeps what the sentence will be about: OpenSSL forgets certificates that it refuses. */
+static int on_verify(int ok, X509_STORE_CTX *store) {
+    struct tls *t = SSL_get_app_data(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    X509 *leaf = X509_STORE_CTX_get0_cert(store), *bad = X509_STORE_CTX_get_current_cert(store);
+    if (ok || t->leaf != NULL || leaf == NULL)
+        return ok;
+    t->leaf = X509_up_ref(leaf) == 1 ? leaf : NULL;
+    bad = bad != NULL ? bad : leaf;
+    t->bad = X509_up_ref(bad) == 1 ? bad : NULL;
+    return ok;
+}
+
 enum err tls_context_new(struct tls_context **out, const struct tls_settings *s, struct error *e) {
     char why[160];
     ERR_clear_error();
@@ -149,7 +162,7 @@ enum err tls_context_new(struct tls_context **out, const struct tls_settings *s,
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_default_passwd_cb(ctx, give_password);
     SSL_CTX_set_default_passwd_cb_userdata(ctx, s->key_password);
-    SSL_CTX_set_verify(ctx, s->any_certificate ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(ctx, s->any_certificate ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, on_verify);
     enum err err = s->any_certificate ? OK : load_authorities(ctx, s->ca_location, e);
     if (err == OK)
         err = load_identity(ctx, s, e);
@@ -218,6 +231,7 @@ enum err tls_new(struct tls **out, struct tls_context *c, const char *host, cons
     BIO_set_mem_eof_return(t->out, -1);
     SSL_set_bio(t->ssl, t->in, t->out);
     SSL_set_connect_state(t->ssl);
+    SSL_set_app_data(t->ssl, t);
     if (!expect_host(t)) {
         tls_free(t);
         return error_set(e, ERR_INVALID, "%s cannot be asked for by TLS: not a host's name", peer);
@@ -230,6 +244,8 @@ void tls_free(struct tls *t) {
     if (t == NULL)
         return;
     SSL_free(t->ssl);
+    X509_free(t->leaf);
+    X509_free(t->bad);
     free(t);
 }
 
@@ -313,14 +329,13 @@ static void asn1_date(const ASN1_TIME *at, char *out, size_t size) {
 }
 
 static enum err refuse_certificate(struct tls *t, long verdict, struct error *e) {
-    X509 *x = SSL_get0_peer_certificate(t->ssl);
-    char text[160] = "";
+    char text[160] = "issuer unknown";
     struct buf names = {0};
     switch (verdict) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        if (x != NULL)
-            certificate_names(x, &names);
+        if (t->leaf != NULL)
+            certificate_names(t->leaf, &names);
         buf_put_u8(&names, 0);
         error_set(e, ERR_AUTH,
                   "%s shows a certificate for %.200s, not for %s · use a name that it is for, or "
@@ -330,9 +345,9 @@ static enum err refuse_certificate(struct tls *t, long verdict, struct error *e)
         break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        asn1_date(x == NULL                               ? NULL
-                  : verdict == X509_V_ERR_CERT_HAS_EXPIRED ? X509_get0_notAfter(x)
-                                                          : X509_get0_notBefore(x),
+        asn1_date(t->bad == NULL                           ? NULL
+                  : verdict == X509_V_ERR_CERT_HAS_EXPIRED ? X509_get0_notAfter(t->bad)
+                                                           : X509_get0_notBefore(t->bad),
                   text, sizeof text);
         error_set(e, ERR_AUTH, "%s shows a certificate that %s %s · it needs a new one, or this machine's clock is wrong",
                   t->peer, verdict == X509_V_ERR_CERT_HAS_EXPIRED ? "expired at" : "is not valid before", text);
@@ -344,8 +359,8 @@ static enum err refuse_certificate(struct tls *t, long verdict, struct error *e)
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
     case X509_V_ERR_CERT_UNTRUSTED:
-        if (x != NULL)
-            issuer_name(x, text, sizeof text);
+        if (t->bad != NULL)
+            issuer_name(t->bad, text, sizeof text);
         error_set(e, ERR_AUTH,
                   "%s shows a certificate of an authority that is not trusted here (%s) · name its file by "
                   "-X ssl.ca.location=",
