@@ -68,6 +68,8 @@ enum err broker_new(struct broker **out, struct env *env, const struct broker_se
     for (size_t i = 0; i < settings->n_settings; i++) {
         copy[i].name = mem_strdup(settings->settings[i].name);
         copy[i].value = mem_strdup(settings->settings[i].value);
+        if (strcmp(copy[i].name, "node.id") == 0 || strcmp(copy[i].name, "broker.id") == 0)
+            b->settings.node_id = (int32_t)strtol(copy[i].value, NULL, 10); /* checked above */
     }
     b->settings.settings = copy;
     *out = b;

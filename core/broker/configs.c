@@ -239,6 +239,11 @@ enum err broker_check_setting(const char *name, const char *value, struct error 
     const struct config_row *row = config_row_find(SCOPE_BROKER, slice_cstr(name));
     if (row == NULL)
         return error_set(e, ERR_NOT_FOUND, "there is no broker config %.100s", name);
+    static const char *const options[][2] = {
+        {"advertised.listeners", "--advertise"}, {"listeners", "--listen"}, {"log.dir", "--data"}, {"log.dirs", "--data"}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (strcmp(name, options[i][0]) == 0)
+            return error_set(e, ERR_INVALID, "%s is what %s says, not a setting", name, options[i][1]);
     return config_check(row, slice_cstr(value), e);
 }
 
@@ -553,6 +558,9 @@ enum err configs_new(struct broker *b, struct error *e) {
     char node_id[16];
     snprintf(node_id, sizeof node_id, "%d", b->settings.node_id);
     b->configs->fixed[broker_row_index("node.id")] = mem_strdup(node_id);
+    b->configs->fixed[broker_row_index("broker.id")] = mem_strdup(node_id);
+    if (b->settings.data_dir != NULL)
+        b->configs->fixed[broker_row_index("log.dirs")] = mem_strdup(b->settings.data_dir);
     for (size_t i = 0; i < b->settings.n_settings; i++) {
         const struct broker_setting *s = &b->settings.settings[i];
         enum err r = broker_check_setting(s->name, s->value, e);

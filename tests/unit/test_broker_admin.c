@@ -242,14 +242,16 @@ static void test_settings(void **state) {
     assert_int_equal(broker_check_setting("num.partitions", "3", &e), OK);
     assert_int_equal(broker_check_setting("num.partitions", "0", &e), ERR_INVALID);
     assert_int_equal(broker_check_setting("no.such", "0", &e), ERR_NOT_FOUND);
-    struct broker_setting v[] = {{"num.partitions", "3"}, {"log.retention.minutes", "2"}};
+    assert_int_equal(broker_check_setting("log.dirs", "/tmp", &e), ERR_INVALID);
+    struct broker_setting v[] = {{"num.partitions", "3"}, {"log.retention.minutes", "2"}, {"node.id", "7"}};
     struct fixture f = {0};
     bworld_init(&f.w, 5);
     f.w.settings.settings = v;
-    f.w.settings.n_settings = 2;
+    f.w.settings.n_settings = 3;
     assert_int_equal(bworld_open(&f.w), OK);
     client_init(&f.c, &f.w);
     assert_int_equal(metadata_of(&f, "t", true)->topics.v[0].partitions.n, 3);
+    assert_int_equal(metadata_of(&f, "t", true)->brokers.v[0].node_id, 7);
     struct describe_configs_resp_resource c = describe(&f, 2, "t", "retention.ms");
     assert_true(slice_is(c.value, "120000"));
     assert_int_equal(c.config_source, SOURCE_STATIC);

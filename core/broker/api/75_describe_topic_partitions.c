@@ -1,14 +1,13 @@
 /* DescribeTopicPartitions (75), 0: topics by name, page by page.
  *
  * An empty list is all topics.  An answer holds at most the asked-for number of
- * partitions (1 to 2000); the cursor in it is where the next one begins: a topic,
+ * partitions (at least 1); the cursor in it is where the next one begins: a topic,
  * compared by name, and a partition. */
 #include "core/broker/internal.h"
 #include "core/broker/keyset.h"
 
 #include <stdlib.h>
 
-#define PAGE_MAX 2000
 #define TOPIC_OPERATIONS 3576
 
 static int by_name(const void *a, const void *b) {
@@ -91,7 +90,8 @@ void handle_describe_topic_partitions(struct broker *b, struct request *rq) {
     struct slice cursor = req->cursor == NULL ? SLICE("") : req->cursor->topic_name;
     size_t n;
     int32_t limit = req->response_partition_limit, room, from = req->cursor == NULL ? 0 : req->cursor->partition_index;
-    room = limit < 1 ? 1 : limit > PAGE_MAX ? PAGE_MAX : limit;
+    int32_t most = (int32_t)config_int(b, "max.request.partition.size.limit");
+    room = limit < 1 ? 1 : limit > most ? most : limit;
     struct slice *names = names_from(b, rq, cursor, &n);
     if (req->cursor != NULL && (from < 0 || (req->topics.n > 0 && (n == 0 || !slice_eq(names[0], cursor))))) {
         refuse_cursor(b, rq, req->topics.n > 0 ? req->topics.v[0].name : cursor);
