@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures weir's broker beside its peers, both sides in one run, and prints ratios.
 
-usage: bench.py WEIR DIR-OF-BENCH-PROGRAMS [--rows start,produce,consume,single,latency,idle,restart] [--messages N] [--runs N]
+usage: bench.py WEIR DIR-OF-BENCH-PROGRAMS [--rows start,produce,consume,single,raw,idle,restart] [--messages N] [--runs N]
 
 Peers: nats-server (start to first acknowledged message), librdkafka's in-process
 mock broker (produce), the mock without any disk; Apache Kafka where
@@ -140,6 +140,38 @@ def row_consume(a):
               f'   client {median(rows, "client_us"):6.3f} us/message')
 
 
+def row_single(a):
+    """One message a request, 64 connections that each wait for their answer, beside a bare epoll echo."""
+    def load(address, *more):
+        return run_json([a.tool('load'), 'produce', address, '64', *more])
+    rows = {name: [] for name in ('echo', 'os, 1 partition', 'fsync, 1 partition', 'fsync, 16 partitions')}
+    for _ in range(a.runs):
+        rows['echo'].append(load('echo', '1', '100', '1', '2'))
+        for name in list(rows)[1:]:
+            w = Weir(a.weir, name.split(',')[0])
+            rows[name].append(load(w.address, name.split()[1], '100', '1', '2', str(w.pid)))
+            w.stop()
+    base = median(rows['echo'], 'requests_per_second')
+    for name, got in rows.items():
+        rate = median(got, 'requests_per_second')
+        print(f'one message a request, 64 connections  {name:20} {rate:9,.0f}/s   ratio {rate / base:4.2f}   '
+              f'p50 {median(got, "p50_us"):5.0f} us   p99 {median(got, "p99_us"):6.0f} us   '
+              f'server {median(got, "broker_us_per_request"):5.2f} us/request')
+
+
+def row_raw(a):
+    """Large batches made before the clock starts, and a reader that decodes batch headers only."""
+    for size, records in ((100, 9000), (1024, 900)):
+        made, read = [], []
+        for _ in range(a.runs):
+            w = Weir(a.weir, 'os')
+            made.append(run_json([a.tool('load'), 'produce', w.address, '2', '1', str(size), str(records), '2', str(w.pid)]))
+            read.append(run_json([a.tool('load'), 'fetch', w.address, '2', str(w.pid)]))
+            w.stop()
+        print(f'raw {size:5} B  produce {median(made, "mb_per_second"):6,.0f} MB/s, broker {median(made, "broker_us"):5.3f} '
+              f'us/message   fetch {median(read, "gb_per_second"):5.2f} GB/s, broker {median(read, "broker_s_per_gb"):5.3f} s/GB')
+
+
 def row_idle(a):
     w = Weir(a.weir, 'fsync')
     time.sleep(2)
@@ -182,7 +214,8 @@ def row_restart(a):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-ROWS = {'start': row_start, 'produce': row_produce, 'consume': row_consume, 'idle': row_idle, 'restart': row_restart}
+ROWS = {'start': row_start, 'produce': row_produce, 'consume': row_consume, 'single': row_single, 'raw': row_raw,
+        'idle': row_idle, 'restart': row_restart}
 
 
 def main():
