@@ -169,9 +169,10 @@ struct slice text(struct group_world *w, const char *format, ...) {
     va_start(args, format);
     buf_vprintf(&b, format, args);
     va_end(args);
+    buf_put_u8(&b, 0);                /* as a C string too */
     struct slice s = arena_dup(&w->arena, buf_slice(&b));
     buf_fini(&b);
-    return s;
+    return slice_of(s.p, s.n - 1);
 }
 
 void make_topic(struct sim_client *c, const char *name, int32_t partitions) {
