@@ -94,6 +94,13 @@ bool cmd_tab(struct screen *s, const struct command *c, const char *arg) {
     return true;
 }
 
+bool cmd_next(struct screen *s, const struct command *c, const char *arg) {
+    int step = c->verb == VERB_NEXT ? 1 : VIEW_TABS - 1;
+    if (!ui_verb(&s->ui, c->verb, arg))
+        ui_tab(&s->ui, (s->ui.tab + step) % VIEW_TABS);
+    return true;
+}
+
 bool cmd_back(struct screen *s, const struct command *c, const char *arg) {
     struct table *t = ui_table(&s->ui);
     (void)c;

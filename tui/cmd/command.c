@@ -14,7 +14,6 @@
 #define FILTERS  (ALL & ~PRODUCE)
 #define NOT_TAIL (ALL & ~TAIL)
 #define CONFIGS  VIEW_BIT(topic)
-#define TABBED   (VIEW_BIT(topic) | VIEW_BIT(group))
 #define OWN      (TOPICS | VIEW_BIT(topic))
 #define TAILABLE (OWN | PRODUCE | VIEW_BIT(group))
 #define WRITABLE (OWN | TAIL)
@@ -131,8 +130,8 @@ static void help_row(struct screen *s, const struct command *c) {
     int shown = 0;
     for (const char *p = keys; *p; p++)
         shown += (*p & 0xc0) != 0x80;
-    block_line(&s->page, 0);
-    block_printf(&s->page, ROLE_hint_key, "  %s%*s", keys, shown < 16 ? 16 - shown : 1, "");
+    block_line(&s->page, 29);
+    block_printf(&s->page, ROLE_hint_key, "  %s%*s", keys, shown < 14 ? 14 - shown : 1, "");
     block_printf(&s->page, c->effect == DESTROYS ? ROLE_bad : ROLE_bright, ":%-12s", c->name);
     block_own(&s->page, command_can(s, c) ? ROLE_text : ROLE_dim, c->help);
 }
@@ -163,7 +162,7 @@ void command_help(struct screen *s) {
     for (size_t i = 0; i < sizeof legend / sizeof *legend; i++) {
         block_line(&s->page, 0);
         block_printf(&s->page, legend[i].role, "  %s", legend[i].glyph);
-        block_printf(&s->page, ROLE_text, "%15s%s", "", legend[i].text);
+        block_printf(&s->page, ROLE_text, "%13s%s", "", legend[i].text);
     }
 }
 

@@ -36,6 +36,7 @@ bool cmd_sort(struct screen *s, const struct command *c, const char *arg);
 bool cmd_reverse(struct screen *s, const struct command *c, const char *arg);
 bool cmd_exact(struct screen *s, const struct command *c, const char *arg);
 bool cmd_internal(struct screen *s, const struct command *c, const char *arg);
+bool cmd_next(struct screen *s, const struct command *c, const char *arg);
 bool cmd_tab(struct screen *s, const struct command *c, const char *arg);
 bool cmd_back(struct screen *s, const struct command *c, const char *arg);
 bool cmd_refresh(struct screen *s, const struct command *c, const char *arg);

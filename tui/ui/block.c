@@ -17,12 +17,12 @@ void block_clear(struct block *b) {
     b->n_runs = b->n_lines = 0;
 }
 
-void block_line(struct block *b, uint32_t tag) {
+void block_line(struct block *b, uint32_t indent) {
     if (b->n_lines == b->cap_lines) {
         b->cap_lines = b->cap_lines ? b->cap_lines * 2 : 32;
         b->lines = mem_realloc(b->lines, b->cap_lines * sizeof *b->lines);
     }
-    b->lines[b->n_lines++] = (struct block_line){.first = (uint32_t)b->n_runs, .tag = tag};
+    b->lines[b->n_lines++] = (struct block_line){.first = (uint32_t)b->n_runs, .indent = indent};
 }
 
 static void block_run(struct block *b, enum role role, const void *p, size_t n, bool foreign) {
@@ -96,7 +96,7 @@ static size_t break_at_word(struct slice s, size_t fits, bool at_start) {
 /* Lays one line out; paints what falls on rows [0, r.h) after `row`.  Returns the row after it. */
 static int line_lay(const struct block *b, const struct block_line *line, struct canvas *c, struct rect r, int row,
                     int left, bool wrap, bool paint) {
-    int x = -left;
+    int x = -left, start = (int)line->indent < r.w / 2 ? (int)line->indent : 0;
     for (uint32_t i = 0; i < line->n; i++) {
         const struct block_run *run = &b->runs[line->first + i];
         struct slice s = slice_of(b->bytes.p + run->at, run->n);
@@ -112,7 +112,7 @@ static int line_lay(const struct block *b, const struct block_line *line, struct
             } else {
                 eaten = run_fit(c, run->foreign, s, free_w, &used);
                 if (b->words && wrap) {
-                    eaten = break_at_word(s, eaten, x == 0);
+                    eaten = break_at_word(s, eaten, x == start);
                     run_fit(c, run->foreign, slice_of(s.p, eaten), free_w, &used);
                 }
                 if (paint && row >= 0 && row < r.h && run->foreign)
@@ -126,10 +126,10 @@ static int line_lay(const struct block *b, const struct block_line *line, struct
                 break;
             if (!wrap)
                 return row + 1;
-            if (x == 0 && eaten == 0) /* not even one character fits */
+            if (x <= start && eaten == 0) /* not even one character fits */
                 return row + 1;
             row++;
-            x = 0;
+            x = start;
         }
     }
     return row + 1;

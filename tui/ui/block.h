@@ -13,7 +13,7 @@ struct block_run {
 };
 struct block_line {
     uint32_t first, n;      /* runs */
-    uint32_t tag;           /* the caller's: a fold, a row */
+    uint32_t indent;        /* columns before what is wrapped */
 };
 struct block {
     struct buf bytes;
@@ -25,7 +25,7 @@ struct block {
 };
 void block_fini(struct block *b);
 void block_clear(struct block *b);
-void block_line(struct block *b, uint32_t tag);     /* begins a line */
+void block_line(struct block *b, uint32_t indent);  /* begins a line */
 void block_own(struct block *b, enum role role, const char *s);
 void block_printf(struct block *b, enum role role, const char *format, ...) WEIR_PRINTF(3, 4);
 void block_foreign(struct block *b, enum role role, struct slice s);

@@ -117,13 +117,18 @@ static int tab_width(const struct canvas *c, const struct frame_tab *tab) {
            (int)strlen(trouble);
 }
 
-int frame_tabs(struct canvas *c, int y, const struct frame_tab *tabs, int n, const char *filter) {
+int frame_tabs(struct canvas *c, int y, struct frame_tab *tabs, int n, const char *filter) {
     int total = 1, x = 1;
     canvas_fill(c, y, 0, c->w, ROLE_text, ' ');
     for (int i = 0; i < n; i++)
         total += tab_width(c, &tabs[i]) + 2;
     int filter_w = filter && *filter ? canvas_width(c, filter) + 4 : 0;
     int gap = total + filter_w <= c->w + 2 ? 2 : 1;
+    for (int i = n - 1; i >= 0 && total - (gap == 1 ? n : 0) > c->w + gap; i--) { /* too narrow: counts go, from the right */
+        total -= tab_width(c, &tabs[i]);
+        tabs[i].count[0] = '\0';
+        total += tab_width(c, &tabs[i]);
+    }
     for (int i = 0; i < n; i++)
         x = tab_paint(c, y, x, &tabs[i]) + gap;
     if (filter_w) {

@@ -132,7 +132,9 @@ static int sort_compare(const void *a, const void *b, void *ctx) {
     int cmp;
     if (x->last != y->last)
         return x->last ? 1 : -1;
-    if (order->text)
+    if (x->last)
+        cmp = 0;
+    else if (order->text)
         cmp = slice_cmp(x->text, y->text);
     else
         cmp = x->number < y->number ? -1 : x->number > y->number;
@@ -171,8 +173,9 @@ bool table_sort_by(struct table *t, const char *name) {
     int to = t->sort + 1 < t->n_columns ? t->sort + 1 : t->trouble ? -1 : 0;
     if (name) {
         to = -2;
-        for (int i = 0; i < t->n_columns && to == -2; i++)
-            if (strncasecmp(t->columns[i].title, name, strlen(name)) == 0)
+        for (int i = 0; i < t->n_columns; i++)
+            if (strcasecmp(t->columns[i].title, name) == 0 ||
+                (to == -2 && strncasecmp(t->columns[i].title, name, strlen(name)) == 0))
                 to = i;
         if (to == -2 && t->trouble && strncasecmp("trouble", name, strlen(name)) == 0)
             to = -1;

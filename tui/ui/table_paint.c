@@ -22,13 +22,21 @@ static int first_width(const struct table *t) {
 
 #define ESSENTIAL 5     /* columns of a priority up to this come before the full width of column 0 */
 
+/* Exact numbers are longer. */
+static int column_width(const struct column *col, const struct look_env *env) {
+    return col->width + (env->exact && col->form == FORM_BYTES ? 10 : env->exact && col->form == FORM_RATE ? 4 : 0);
+}
+
 /* Scrolled: in their order from the first that is not scrolled away.  Else by priority. */
-static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_MAX], int *used, int from, int to) {
+static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_MAX], int *used, int from, int to,
+                          const struct look_env *env) {
     for (int priority = from; priority < to; priority++) {
         for (int i = 1; i < t->n_columns && i < COLUMNS_MAX; i++) {
             if (t->scroll ? priority != 0 || i <= t->scroll : t->columns[i].priority != priority)
                 continue;
-            int need = GAP + t->columns[i].width;
+            int need = GAP + column_width(&t->columns[i], env);
+            if (chosen[i])
+                continue;
             if (*used + need > width) {
                 if (t->scroll)
                     return;
@@ -40,17 +48,17 @@ static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_
     }
 }
 
-static struct layout table_layout(struct table *t, int width) {
+static struct layout table_layout(struct table *t, int width, const struct look_env *env) {
     struct layout l = {0};
     bool chosen[COLUMNS_MAX] = {true};
     int x = GUTTER, used = x + t->columns[0].width;
-    layout_choose(t, width - 2, chosen, &used, 0, t->scroll ? 1 : ESSENTIAL + 1);
+    layout_choose(t, width - 2, chosen, &used, 0, t->scroll ? 1 : ESSENTIAL + 1, env);
     int rest = width - 2 - used, first = first_width(t);
     int grow = first - t->columns[0].width < rest ? first - t->columns[0].width : rest;
     first = t->columns[0].width + (grow > 0 ? grow : 0);
     used += grow > 0 ? grow : 0;
     if (!t->scroll)
-        layout_choose(t, width - 2, chosen, &used, ESSENTIAL + 1, 256);
+        layout_choose(t, width - 2, chosen, &used, ESSENTIAL + 1, 256, env);
     rest = width - 2 - used;
     t->more_right = false;
     for (int i = 0; i < t->n_columns && i < COLUMNS_MAX; i++) {
@@ -59,9 +67,9 @@ static struct layout table_layout(struct table *t, int width) {
             t->more_right = t->more_right || i > t->scroll;
             continue;
         }
-        int w = i == 0 ? first : col->width;
-        if (i > 0 && col->max > col->width && rest > 0) {
-            int more = col->max - col->width < rest ? col->max - col->width : rest;
+        int w = i == 0 ? first : column_width(col, env);
+        if (i > 0 && col->max > w && rest > 0) {
+            int more = col->max - w < rest ? col->max - w : rest;
             w += more;
             rest -= more;
         }
@@ -155,7 +163,7 @@ static void paint_gutter(const struct table *t, const void *row, struct canvas *
 void table_paint(struct table *t, struct canvas *c, struct rect r, const struct look_env *env) {
     if (r.h < 2)
         return;
-    struct layout l = table_layout(t, r.w);
+    struct layout l = table_layout(t, r.w, env);
     paint_header(t, &l, c, r);
     if (t->height != r.h - 1) {
         t->height = r.h - 1;

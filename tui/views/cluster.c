@@ -222,7 +222,13 @@ static void cluster_paint(struct view *v, struct ui *u, struct canvas *c, struct
         paint_embedded(u, c, y++, r);
     y++;
     table_paint(&me->table, c, (struct rect){y, r.x, r.y + r.h - y, r.w}, &u->env);
-    y += 2 + me->table.n;
+    y += 1 + me->table.n;
+    const struct broker_row *row = table_selected(&me->table);
+    if (row && row->b->why.n && y < r.y + r.h) {
+        int used = canvas_printf(c, y, r.x + 3, r.w - 4, ROLE_dim, "%" PRId32 ": ", row->b->id);
+        canvas_put_foreign(c, y, r.x + 3 + used, r.w - 4 - used, ROLE_bad, row->b->why);
+    }
+    y++;
     if (u->snap->in_history && r.y + r.h - y >= 8) {
         int h = r.y + r.h - y < 12 ? r.y + r.h - y : 12;
         chart_area(c, (struct rect){y, r.x + 1, h, r.w - 2}, "IN, MESSAGES A SECOND", u->snap->in_history, u->env.exact);

@@ -124,6 +124,14 @@ static void get_eta(const void *row, const struct look_env *env, struct out_cell
     }
 }
 
+static void get_coordinator(const void *row, const struct look_env *env, struct out_cell *out) {
+    int32_t v = ((const struct model_group *)row)->coordinator;
+    (void)env;
+    out->state = v < 0 ? VALUE_WANTED : VALUE_KNOWN;
+    out->sort = v;
+    snprintf(out->text, sizeof out->text, "%d", (int)v);
+}
+
 static const struct column groups_columns[] = {
     GET("GROUP", get_id, FORM_TEXT, false, 24, 60, 0),
     GET("STATE", get_state, FORM_TEXT, false, 12, 0, 3),
@@ -134,7 +142,7 @@ static const struct column groups_columns[] = {
     COL("OUT/S", struct model_group, out, FORM_RATE, 7, 0, 5),
     GET("ETA", get_eta, FORM_COUNT, true, 7, 0, 8),
     COL("TREND", struct model_group, history, FORM_SPARK, 8, 48, 2),
-    COL("COORD", struct model_group, coordinator, FORM_COUNT, 5, 0, 9),
+    GET("COORD", get_coordinator, FORM_COUNT, true, 5, 0, 9),
     COL("ASSIGNOR", struct model_group, protocol, FORM_TEXT, 18, 0, 10),
     COL("PROTOCOL", struct model_group, type, FORM_TEXT, 10, 0, 11),
 };

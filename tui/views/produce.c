@@ -44,11 +44,11 @@ static void producev_open(struct view *v, struct ui *u) {
     struct form *f = &me->form;
     (void)u;
     me->receipts = mem_zalloc(RECEIPTS * sizeof *me->receipts);
-    form_add(f, FIELD_TEXT, "Topic", "a topic's name")->width = 44;
+    form_add(f, FIELD_TEXT, "Topic", "a topic's name")->width = 36;
     struct field *field = form_add(f, FIELD_TEXT, "Partition", "by key");
     field->same_row = true;
     field->width = 8;
-    form_add(f, FIELD_TEXT, "Key", NULL)->width = 44;
+    form_add(f, FIELD_TEXT, "Key", NULL)->width = 36;
     field = form_add(f, FIELD_CHOICE, "Null", NULL);
     field->same_row = true;
     field->choices = choices_null;

@@ -153,12 +153,12 @@ static void get_epoch(const void *row, const struct look_env *env, struct out_ce
 static const struct column partition_columns[] = {
     GET("P", get_index, FORM_COUNT, true, 5, 0, 0),
     GET("LEADER", get_leader, FORM_TEXT, true, 6, 0, 1),
-    GET("REPLICAS", get_replicas, FORM_TEXT, false, 10, 20, 5),
-    GET("ISR", get_isr, FORM_TEXT, false, 10, 20, 6),
-    GET("START", get_start, FORM_COUNT, true, 13, 0, 4),
+    GET("REPLICAS", get_replicas, FORM_TEXT, false, 8, 20, 4),
+    GET("ISR", get_isr, FORM_TEXT, false, 7, 20, 5),
+    GET("START", get_start, FORM_COUNT, true, 13, 0, 7),
     GET("END", get_end, FORM_COUNT, true, 13, 0, 2),
     GET("MESSAGES", get_messages, FORM_COUNT, true, 13, 0, 1),
-    GET("SIZE", get_bytes, FORM_BYTES, true, 10, 0, 7),
+    GET("SIZE", get_bytes, FORM_BYTES, true, 10, 0, 6),
     GET("IN/S", get_in, FORM_RATE, true, 7, 0, 3),
     GET("SHARE", get_share, FORM_BAR, false, 10, 40, 8),
     GET("EPOCH", get_epoch, FORM_COUNT, true, 5, 0, 9),
@@ -376,31 +376,45 @@ static const struct config_row *config_of(const struct topic_view *me, const cha
     return NULL;
 }
 
+/* A piece of the line of figures: whole or not at all.  Returns the column after it. */
+static int piece(struct canvas *c, int y, int at, int end, enum role role, const char *format, ...) WEIR_PRINTF(6, 7);
+static int piece(struct canvas *c, int y, int at, int end, enum role role, const char *format, ...) {
+    char text[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return at + canvas_width(c, text) <= end ? at + canvas_put(c, y, at, end - at, role, text) : at;
+}
+
+static int piece_policy(const struct topic_view *me, struct canvas *c, int y, int at, int end) {
+    const struct config_row *policy = config_of(me, "cleanup.policy"), *keep = config_of(me, "retention.ms");
+    char number[FORMAT_SIZE], shown[40];
+    if (!policy || !policy->value.n)
+        return at;
+    at = piece(c, y, at, end, ROLE_dim, " · %s", text_safe(policy->value, shown, sizeof shown));
+    if (!keep || !keep->value.n || keep->value.n >= 20)
+        return at;
+    char *text = mem_strndup(keep->value);
+    int64_t ms = strtoll(text, NULL, 10);
+    free(text);
+    return piece(c, y, at, end, ROLE_dim, ", %s", ms < 0 ? "for ever" : fmt_ms_config(number, ms));
+}
+
 /* One line: what it is, how it keeps, what it holds. */
 static void paint_figures(const struct topic_view *me, const struct model_topic *t, struct ui *u, struct canvas *c, int y,
                           int x, int w) {
     char number[FORMAT_SIZE];
-    int end = x + w, at = x + canvas_put_middle(c, y, x, w < 60 ? w : 60, ROLE_bright, t->name) + 3;
-    at += canvas_printf(c, y, at, end - at, ROLE_text, "%" PRId32 " partition%s", t->n_partitions,
-                        t->n_partitions == 1 ? "" : "s");
-    at += canvas_printf(c, y, at, end - at, ROLE_dim, " · RF %" PRId32, t->replication);
-    const struct config_row *policy = config_of(me, "cleanup.policy"), *keep = config_of(me, "retention.ms");
-    if (policy && policy->value.n && end - at > 12) {
-        at += canvas_put(c, y, at, end - at, ROLE_dim, " · ");
-        at += canvas_put_foreign(c, y, at, end - at < 16 ? end - at : 16, ROLE_dim, policy->value);
-        if (keep && keep->value.n && keep->value.n < 20) {
-            char *text = mem_strndup(keep->value);
-            int64_t ms = strtoll(text, NULL, 10);
-            at += canvas_printf(c, y, at, end - at, ROLE_dim, ", %s", ms < 0 ? "for ever" : fmt_ms_config(number, ms));
-            free(text);
-        }
-    }
-    if (t->bytes.state == VALUE_KNOWN)
-        at += canvas_printf(c, y, at, end - at, ROLE_dim, " · %s", fmt_bytes(number, t->bytes.v, u->env.exact));
+    int end = x + w, at = x + canvas_put_middle(c, y, x, w < 60 ? w : 60, ROLE_bright, t->name) + 2;
+    at = piece(c, y, at, end, ROLE_text, " %" PRId32 " partition%s", t->n_partitions, t->n_partitions == 1 ? "" : "s");
+    at = piece(c, y, at, end, ROLE_dim, " · RF %" PRId32, t->replication);
     if (t->messages.state == VALUE_KNOWN)
-        at += canvas_printf(c, y, at, end - at, ROLE_dim, " · %s messages", fmt_group(number, t->messages.v));
+        at = piece(c, y, at, end, ROLE_dim, " · %s messages", fmt_group(number, t->messages.v));
+    if (t->bytes.state == VALUE_KNOWN)
+        at = piece(c, y, at, end, ROLE_dim, " · %s", fmt_bytes(number, t->bytes.v, u->env.exact));
+    at = piece_policy(me, c, y, at, end);
     if (t->in.state == VALUE_KNOWN)
-        canvas_printf(c, y, at, end - at, ROLE_dim, " · in %s/s", fmt_rate(number, t->in.v, u->env.exact));
+        piece(c, y, at, end, ROLE_dim, " · in %s/s", fmt_rate(number, t->in.v, u->env.exact));
 }
 
 static void topicv_tabs(struct topic_view *me, struct frame_tab tabs[SUB_N]) {

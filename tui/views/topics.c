@@ -138,12 +138,11 @@ static void paint_first_run(struct ui *u, struct canvas *c, struct rect r) {
     if (y < r.y)
         y = r.y;
     at = canvas_put(c, y, x, w, ROLE_text, s->embedded ? "A Kafka broker runs here, at " : "No topics yet at ");
-    at += canvas_put_foreign(c, y, x + at, w - at, ROLE_bright, s->address);
-    if (s->durability.n)
-        canvas_put(c, y, x + at, w - at, ROLE_dim, slice_is(s->durability, "fsync")
-                   ? ", and keeps what it acknowledges: fsync first" : ", acknowledged once written: os");
-    if (s->data_dir.n) {
-        at = canvas_put(c, y + 1, x, w, ROLE_dim, "its data is in ");
+    canvas_put_foreign(c, y, x + at, w - at, ROLE_bright, s->address);
+    if (s->durability.n) {
+        at = canvas_put(c, y + 1, x, w, ROLE_dim, slice_is(s->durability, "fsync")
+                        ? "It syncs to disk before it acknowledges; data in "
+                        : "It acknowledges once written (durability os); data in ");
         canvas_put_middle(c, y + 1, x + at, w - at, ROLE_dim, s->data_dir);
     }
     static const struct { const char *key, *text; } lines[] = {
@@ -190,6 +189,12 @@ static void topics_paint(struct view *v, struct ui *u, struct canvas *c, struct 
         return;
     }
     table_paint(&me->table, c, r, &u->env);
+    if (s->topics.n == 0 && s->link == LINK_CONNECTING) {
+        int used = canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, "reaching ");
+        used += canvas_put_foreign(c, r.y + r.h / 2, r.x + 3 + used, r.w - 6 - used, ROLE_text,
+                                   s->address.n ? s->address : slice_cstr(u->address));
+        canvas_put(c, r.y + r.h / 2, r.x + 3 + used, r.w - 3 - used, ROLE_dim, " …");
+    }
     if (me->table.n == 0 && me->table.filter[0])
         canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, "no topic matches · Esc shows all");
 }

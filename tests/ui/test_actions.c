@@ -1,0 +1,365 @@
+/* Keys to deeds: what is asked of the cluster, and what is not. */
+#include "tests/ui/world.h"
+
+#include "tui/cmd/command.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void begin(struct world *w) {
+    world_init(w, 100, 30, false);
+    ui_set_snapshot(&w->screen.ui, world_snapshot(1));
+    world_paint(w);
+}
+
+static void test_create_topic(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "n enter");
+    assert_true(w.screen.ui.dialog.open); /* a topic wants a name */
+    assert_int_equal(w.client.n_actions, 0);
+    world_keys(&w, "'events tab 'many enter");
+    assert_true(w.screen.ui.dialog.open); /* many is no number */
+    world_keys(&w, "ctrl-u '12 tab tab 'retention.ms=1000,_cleanup.policy=compact");
+    assert_non_null(strstr(world_paint(&w), "kafka-topics.sh --bootstrap-server 127.0.0.1:9092 --create --topic events"));
+    world_keys(&w, "enter");
+    assert_false(w.screen.ui.dialog.open);
+    assert_int_equal(w.client.n_actions, 1);
+    assert_int_equal(w.client.actions[0].kind, ACTION_CREATE_TOPIC);
+    assert_string_equal(w.client.actions[0].name, "events");
+    assert_int_equal(w.client.actions[0].partitions, 12);
+    assert_int_equal(w.client.actions[0].n_configs, 2);
+    world_fini(&w);
+}
+
+static void test_delete_wants_the_name(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j D enter 'clickz enter");
+    assert_true(w.screen.ui.dialog.open);
+    assert_int_equal(w.client.n_actions, 0);
+    world_keys(&w, "backspace 's enter");
+    assert_false(w.screen.ui.dialog.open);
+    assert_int_equal(w.client.n_actions, 1);
+    assert_int_equal(w.client.actions[0].kind, ACTION_DELETE_TOPIC);
+    assert_string_equal(w.client.actions[0].name, "clicks");
+    world_keys(&w, "D esc");
+    assert_false(w.screen.ui.dialog.open);
+    assert_int_equal(w.client.n_actions, 1);
+    world_fini(&w);
+}
+
+/* Every command that changes something, by its row: refused, whatever the view. */
+static void test_read_only(void **state) {
+    (void)state;
+    size_t refused = 0;
+    for (int tab = 0; tab < VIEW_TABS; tab++)
+        for (size_t i = 0; i < n_commands; i++) {
+            struct world w;
+            if (commands[i].effect == LOOKS)
+                continue;
+            begin(&w);
+            w.screen.ui.read_only = true;
+            ui_tab(&w.screen.ui, tab);
+            assert_false(screen_run(&w.screen, commands[i].name));
+            assert_false(w.screen.ui.dialog.open || w.screen.wants.hello);
+            assert_int_equal(w.client.n_actions + w.client.n_produced, 0);
+            refused += strstr(w.screen.ui.message, "read-only") != NULL;
+            world_fini(&w);
+        }
+    assert_true(refused > VIEW_TABS);
+    struct world w;
+    begin(&w);
+    w.screen.ui.read_only = true;
+    world_keys(&w, "4 'clicks tab tab tab tab tab 'hello ctrl-s");
+    assert_int_equal(w.client.n_produced, 0);
+    assert_non_null(strstr(world_paint(&w), "--read-only"));
+    world_fini(&w);
+}
+
+static void test_produce(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j p 'hello ctrl-s");
+    assert_int_equal(w.client.n_produced, 1);
+    assert_string_equal(w.client.produced[0].topic, "clicks");
+    assert_string_equal(w.client.produced[0].value, "hello");
+    assert_int_equal(w.client.produced[0].acks, -1);
+    struct client_event receipt = {.kind = EVENT_RECEIPT, .id = 1, .ok = true, .partition = 3, .offset = 5018005,
+                                   .took_us = 1200, .wall_ms = 1717165579355};
+    ui_event(&w.screen.ui, &receipt);
+    assert_non_null(strstr(world_paint(&w), "3@5,018,005  1.2 ms"));
+    struct client_event failure = {.kind = EVENT_RECEIPT, .id = 2, .error = 10, .text = (char *)(uintptr_t)"MSG_SIZE_TOO_LARGE: too large"};
+    ui_event(&w.screen.ui, &failure);
+    assert_non_null(strstr(world_paint(&w), "MSG_SIZE_TOO_LARGE"));
+    world_fini(&w);
+}
+
+static void test_produce_many(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    w.client.produce_room = 1500; /* then the queue is full */
+    world_keys(&w, "j j p 'x shift-tab 'a=1,b=2 tab tab tab tab '5000 ctrl-s");
+    assert_int_equal(w.client.n_produced, 1500);
+    assert_int_equal(w.client.produced[0].n_headers, 2);
+    assert_true(ui_tick_us(&w.screen.ui) < 1000000);
+    w.client.produce_room = SIZE_MAX;
+    world_keys(&w, "esc 1"); /* it goes on behind another tab */
+    for (int i = 0; i < 10; i++)
+        ui_tick(&w.screen.ui);
+    assert_int_equal(w.client.n_produced, 5000);
+    assert_true(ui_tick_us(&w.screen.ui) == INT64_MAX);
+    /* A rate is kept: at 100 a second 3 after 20 ms. */
+    world_keys(&w, "4 tab tab 'x ctrl-u '100 ctrl-s");
+    world_fini(&w);
+}
+
+static void test_null_value(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j p shift-tab shift-tab right right ctrl-s");
+    assert_int_equal(w.client.n_produced, 1);
+    assert_true(w.client.produced[0].null_value);
+    world_fini(&w);
+}
+
+static void test_tail(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    fake_client_row(&w.client, 0, 1, SLICE("k"), SLICE("v1"));
+    fake_client_row(&w.client, 0, 2, SLICE("k"), SLICE("v2"));
+    world_keys(&w, "j j t");
+    world_paint(&w);
+    assert_string_equal(w.client.spec_topic, "clicks");
+    assert_int_equal(w.client.spec_partition, -1);
+    assert_non_null(strstr(world_paint(&w), "live"));
+    world_keys(&w, "space");
+    fake_client_row(&w.client, 0, 3, SLICE("k"), SLICE("v3-new"));
+    assert_non_null(strstr(world_paint(&w), "held, 1 new"));
+    assert_null(strstr(world_paint(&w), "v3-new")); /* held: nothing moves */
+    world_keys(&w, "f");
+    assert_non_null(strstr(world_paint(&w), "v3-new"));
+    world_keys(&w, "/ '/v[23]/ enter");
+    assert_string_equal(w.client.spec_filter, "/v[23]/");
+    world_keys(&w, "/ ctrl-u '/(/ enter");
+    assert_non_null(strstr(world_paint(&w), "no regular expression"));
+    world_keys(&w, "esc");
+    assert_string_equal(w.client.spec_filter, "");
+    assert_true(screen_run(&w.screen, "from offset 17"));
+    assert_int_equal(w.client.spec.from, TAIL_OFFSET);
+    assert_int_equal(w.client.spec.value, 17);
+    assert_true(screen_run(&w.screen, "from time 2024-05-31"));
+    assert_int_equal(w.client.spec.value, 1717113600000);
+    world_keys(&w, "esc"); /* back to where we came from */
+    assert_int_equal(w.screen.ui.tab, VIEW_topics);
+    world_fini(&w);
+}
+
+static void test_resend(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    fake_client_row(&w.client, 0, 1, SLICE("key1"), SLICE("again"));
+    world_keys(&w, "j j t");
+    world_paint(&w);
+    world_keys(&w, "R ctrl-s");
+    assert_int_equal(w.client.n_produced, 1);
+    assert_string_equal(w.client.produced[0].key, "key1");
+    assert_string_equal(w.client.produced[0].value, "again");
+    world_fini(&w);
+}
+
+static void test_reset_offsets(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "2"); /* settlement is first: sorted by lag */
+    const struct model_group *g = table_selected(ui_table(&w.screen.ui));
+    while (!slice_is(g->id, "settlement")) {
+        world_keys(&w, "j");
+        g = table_selected(ui_table(&w.screen.ui));
+    }
+    world_keys(&w, "o right right tab '1200");
+    const char *text = world_paint(&w);
+    assert_non_null(strstr(text, "orders.payment.settled.v2 0: 5,000 -> 1,200"));
+    assert_non_null(strstr(text, "orders.payment.settled.v2 3: 2,012 -> 1,200"));
+    assert_non_null(strstr(text, "--to-offset 1200"));
+    world_keys(&w, "enter");
+    assert_int_equal(w.client.n_actions, 0); /* the name was not typed */
+    world_keys(&w, "'settlement enter");
+    assert_int_equal(w.client.n_actions, 1);
+    assert_int_equal(w.client.actions[0].kind, ACTION_RESET_OFFSETS);
+    assert_int_equal(w.client.actions[0].n_offsets, 6); /* not the one whose log is not known */
+    assert_int_equal(w.client.actions[0].first_offset, 1200);
+    world_fini(&w);
+}
+
+static void test_order_changes_under_the_bar(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "s s s s"); /* by messages, then on */
+    world_paint(&w);
+    assert_true(screen_run(&w.screen, "sort messages"));
+    world_keys(&w, "g j");
+    const struct model_topic *t = table_selected(ui_table(&w.screen.ui));
+    assert_true(slice_is(t->name, "orders.payment.settled.v2"));
+    world_keys(&w, "S"); /* reversed: the bar is still on it */
+    t = table_selected(ui_table(&w.screen.ui));
+    assert_true(slice_is(t->name, "orders.payment.settled.v2"));
+    ui_set_snapshot(&w.screen.ui, world_snapshot(2)); /* a new picture: the same topic */
+    t = table_selected(ui_table(&w.screen.ui));
+    assert_true(slice_is(t->name, "orders.payment.settled.v2"));
+    world_fini(&w);
+}
+
+static void test_filter_keys(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    struct table *t = ui_table(&w.screen.ui);
+    int all = t->n;
+    world_keys(&w, "/ 'cli");
+    assert_int_equal(t->n, 1); /* while it is typed */
+    world_keys(&w, "esc");
+    assert_int_equal(t->n, all);
+    world_keys(&w, "/ 'cli enter");
+    assert_int_equal(t->n, 1);
+    world_keys(&w, "esc");
+    assert_int_equal(t->n, all);
+    world_keys(&w, "i");
+    assert_int_equal(t->n, all + 1); /* __consumer_offsets */
+    world_fini(&w);
+}
+
+static void test_paste_is_not_keys(void **state) {
+    struct world w;
+    struct key paste = {.name = "paste", .paste = SLICE("Dq\x03:theme x\n")};
+    (void)state;
+    begin(&w);
+    screen_key(&w.screen, &paste);
+    assert_false(w.screen.wants.quit || w.screen.ui.dialog.open || w.screen.prompt.open);
+    world_keys(&w, ":");
+    screen_key(&w.screen, &paste);
+    assert_true(w.screen.prompt.open); /* the line break did not run it */
+    world_fini(&w);
+}
+
+static void test_leaving(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "enter q");
+    assert_false(w.screen.wants.quit); /* closed the topic */
+    world_keys(&w, "q");
+    assert_true(w.screen.wants.quit);
+    world_fini(&w);
+}
+
+static long others_two(void *ctx) { return ctx ? 2 : 2; }
+static int left_how = -1;
+static void leave(void *ctx, bool stop) { left_how = ctx ? stop : stop; }
+
+static void test_leaving_others(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    w.screen.hooks.others = others_two;
+    w.screen.hooks.leave = leave;
+    world_keys(&w, "q");
+    assert_false(w.screen.wants.quit);
+    assert_non_null(strstr(world_paint(&w), "2 other clients are connected"));
+    world_keys(&w, "esc");
+    assert_false(w.screen.wants.quit);
+    world_keys(&w, "q right enter");
+    assert_true(w.screen.wants.quit);
+    assert_int_equal(left_how, 1);
+    world_fini(&w);
+}
+
+static void test_nothing_new_says_nothing(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "5");
+    world_paint(&w);
+    size_t n = w.client.n_interests, cells = (size_t)w.canvas.w * (size_t)w.canvas.h * sizeof *w.canvas.cells;
+    struct cell *before = mem_alloc(cells);
+    memcpy(before, w.canvas.cells, cells);
+    for (int tab = 0; tab < 3; tab++) {
+        ui_set_snapshot(&w.screen.ui, world_snapshot(2)); /* the same values, read again */
+        w.screen.ui.env.now_us += 100000;
+        world_paint(&w);
+        assert_memory_equal(before, w.canvas.cells, cells);
+    }
+    assert_int_equal(w.client.n_interests, n); /* and the client is not told again what it knows */
+    free(before);
+    world_fini(&w);
+}
+
+static void test_commands(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    assert_false(screen_run(&w.screen, "nonsense"));
+    assert_false(screen_run(&w.screen, "theme nosuch"));
+    assert_true(screen_run(&w.screen, "theme dark"));
+    assert_true(screen_run(&w.screen, "connect 10.0.0.7:9092"));
+    assert_string_equal(w.client.reconnected, "10.0.0.7:9092");
+    assert_true(screen_run(&w.screen, "tail clicks"));
+    assert_string_equal(w.client.spec_topic, "clicks");
+    /* No two rows may mean the same key in the same view. */
+    for (size_t i = 0; i < n_commands; i++)
+        for (size_t k = i + 1; k < n_commands; k++)
+            if (commands[i].views & commands[k].views & ((1u << VIEW_N) - 1)) {
+                char keys[64], *save = NULL;
+                snprintf(keys, sizeof keys, "%s", commands[k].keys);
+                for (char *key = strtok_r(keys, " ", &save); key; key = strtok_r(NULL, " ", &save)) {
+                    char framed[80], word[40];
+                    snprintf(framed, sizeof framed, " %s ", commands[i].keys);
+                    snprintf(word, sizeof word, " %.30s ", key);
+                    if (strstr(framed, word))
+                        fail_msg("%s and %s both want %s", commands[i].name, commands[k].name, key);
+                }
+            }
+    world_fini(&w);
+}
+
+static void test_completion(void **state) {
+    struct world w;
+    struct candidate found[64];
+    (void)state;
+    begin(&w);
+    assert_int_equal(command_complete(&w.screen, "tai", found, 64), 1);
+    assert_string_equal(found[0].word, "tail");
+    size_t n = command_complete(&w.screen, "tail ", found, 64);
+    assert_int_equal(n, 7); /* not the internal one */
+    assert_int_equal(command_complete(&w.screen, "tail ord", found, 64), 1);
+    world_keys(&w, ": 't 'a tab 'ord tab");
+    assert_string_equal(edit_cstr(&w.screen.prompt.edit), "tail orders.payment.settled.v2 ");
+    world_keys(&w, "enter");
+    assert_string_equal(w.client.spec_topic, "orders.payment.settled.v2");
+    world_fini(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_create_topic), cmocka_unit_test(test_delete_wants_the_name), cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_produce), cmocka_unit_test(test_produce_many), cmocka_unit_test(test_null_value),
+        cmocka_unit_test(test_tail), cmocka_unit_test(test_resend), cmocka_unit_test(test_reset_offsets),
+        cmocka_unit_test(test_order_changes_under_the_bar), cmocka_unit_test(test_filter_keys),
+        cmocka_unit_test(test_paste_is_not_keys), cmocka_unit_test(test_leaving), cmocka_unit_test(test_leaving_others),
+        cmocka_unit_test(test_nothing_new_says_nothing), cmocka_unit_test(test_commands), cmocka_unit_test(test_completion),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

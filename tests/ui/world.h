@@ -1,0 +1,28 @@
+/* Snapshots made by hand, and screens without a terminal. */
+#ifndef WEIR_TESTS_UI_WORLD_H
+#define WEIR_TESTS_UI_WORLD_H
+
+#include "tests/ui/fake_client.h"
+#include "tui/cmd/screen.h"
+
+#define WORLD_NOW_US 1000000000
+struct world {
+    struct client client;
+    struct screen screen;
+    struct canvas canvas;
+    struct buf text;
+};
+/* A cluster of three brokers, eight topics, four groups; the same every time. */
+struct snapshot *world_snapshot(uint64_t serial);
+/* Nothing in it yet but the link. */
+struct snapshot *world_empty(enum link_state link, bool embedded);
+
+void world_init(struct world *w, int columns, int rows, bool ascii);
+void world_fini(struct world *w);
+void world_keys(struct world *w, const char *keys);     /* names between blanks: "j j enter"; 'text types it */
+const char *world_paint(struct world *w);               /* the screen as text */
+const char *world_line(struct world *w, int y);         /* of the last paint */
+/* Every cell holds what a terminal may be given. */
+void world_check_cells(const struct world *w);
+
+#endif
