@@ -236,8 +236,9 @@ int main(void) {
     log_set_sink(quiet, NULL); /* the failures here are meant */
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(bytes_come_back), TEST(a_short_write_leaves_no_trace), TEST(entries), TEST(an_unlinked_name_is_free_at_once),
-        TEST(syncs_and_warm_reads_report_on_the_loop), TEST(one_owner),
+        TEST(bytes_come_back), TEST(a_short_write_leaves_no_trace), TEST(entries),
+        TEST(an_unlinked_name_is_free_at_once), TEST(syncs_and_warm_reads_report_on_the_loop),
+        TEST(one_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
