@@ -38,7 +38,7 @@ struct rbroker {
     char host[ADDR_HOST_SIZE];
     struct slice rack;              /* heap */
     struct conn *conn;              /* for reading */
-    struct conn *act;               /* for actions, which may take long; made when first needed */
+    struct conn *act;               /* for what may take long (actions, DescribeQuorum); made when first needed */
     bool gone;                      /* not in the newest Metadata */
     bool silent;                    /* told in the changes */
     uint32_t seen;                  /* metadata_serial */
@@ -151,10 +151,10 @@ struct reader {
     bool topics_known, groups_known;
     uint32_t metadata_serial, groups_serial, lag_round;
     uint32_t metadata_crc;
-    struct conn *metadata_conn;     /* the one that was asked; valid while metadata_busy */
     int64_t round_us;               /* start of the running lag round, 0: none was */
     bool metadata_busy, metadata_soon, quorum_busy, configs_busy;
     int64_t metadata_asked_us, metadata_us, quorum_asked_us;
+    int64_t metadata_sent_us;       /* when the newest answer was asked for */
     struct interest interest;
     uint64_t interest_n;            /* interests taken over */
     size_t sweep_at, group_sweep_at;/* where the paced rest goes on */
@@ -177,6 +177,7 @@ struct rcall {
     struct reader *reader;
     struct rbroker *broker;         /* NULL: any */
     struct rgroup *group;
+    struct conn *conn;              /* Metadata */
     int64_t timestamp;              /* ListOffsets */
     bool for_lag;
 };
@@ -236,6 +237,7 @@ void reader_refresh(struct reader *r);
 void reader_reconnect(struct reader *r, const char *bootstrap);
 void reader_pass(struct reader *r);                 /* asks every broker for what is due */
 struct conn *reader_any_conn(struct reader *r);     /* one that is up, NULL: none */
+struct rbroker *reader_any_broker(struct reader *r); /* one that is ready, NULL: none */
 struct rbroker *reader_broker(struct reader *r, int32_t id);
 struct rbroker *reader_broker_of_metadata(struct reader *r, const struct metadata_resp_broker *m);
 bool reader_broker_ready(struct reader *r, struct rbroker *b);
@@ -262,7 +264,7 @@ struct rpart *topic_part(struct rtopic *t, int32_t index);
 
 /* reader_cluster.c */
 void cluster_ask_sizes(struct reader *r, struct rbroker *b, int64_t now);
-void cluster_ask_quorum(struct reader *r, struct conn *c);
+void cluster_ask_quorum(struct reader *r);
 const char *cluster_version(const struct conn *c);
 
 /* reader_groups.c */

@@ -38,7 +38,8 @@ static bool reader_settled(const struct reader *r) {
     if (r->link != LINK_UP || !r->topics_known || r->in_flight > 0 || r->commits_left > 0 || r->asking)
         return false;
     for (size_t i = 0; i < r->n_brokers; i++)
-        if (!r->brokers[i]->gone && r->brokers[i]->conn != NULL && conn_is_busy(r->brokers[i]->conn))
+        if (!r->brokers[i]->gone && ((r->brokers[i]->conn != NULL && conn_is_busy(r->brokers[i]->conn)) ||
+                                     (r->brokers[i]->act != NULL && conn_is_busy(r->brokers[i]->act))))
             return false;
     return true;
 }
@@ -194,16 +195,21 @@ static void reader_connect_broker(struct reader *r, struct rbroker *b) {
     conn_open(b->conn);
 }
 
-struct conn *reader_any_conn(struct reader *r) {
-    struct conn *best = NULL;
+struct rbroker *reader_any_broker(struct reader *r) {
+    struct rbroker *best = NULL;
     for (size_t i = 0; i < r->n_brokers; i++) {
         struct rbroker *b = r->brokers[i];
         if (reader_broker_ready(r, b) && (best == NULL || b->id == r->metadata_controller))
-            best = b->conn;
+            best = b;
     }
-    if (best == NULL && r->seed != NULL && conn_is_up(r->seed))
-        best = r->seed;
     return best;
+}
+
+struct conn *reader_any_conn(struct reader *r) {
+    struct rbroker *b = reader_any_broker(r);
+    if (b != NULL)
+        return b->conn;
+    return r->seed != NULL && conn_is_up(r->seed) ? r->seed : NULL;
 }
 
 /* A broker that has owed an answer for two refreshes says so in its row. */
@@ -299,6 +305,9 @@ static void reader_on_up(void *ctx, struct conn *c) {
     struct rbroker *b = c->user;
     if (b != NULL && c == b->act) {
         action_on_up(r->client, c);
+        if (r->quorum_asked_us == 0)
+            cluster_ask_quorum(r);
+        reader_changed(r);
         return;
     }
     if (c == r->seed || !r->topics_known || r->link != LINK_UP)
@@ -382,7 +391,7 @@ static void reader_tick(struct reader *r) {
             topics_ask_metadata(r, c);
         if (r->quorum_asked_us == 0 ||
             now - r->quorum_asked_us >= (r->interest.quorum ? interval / 2 : QUORUM_PERIOD * interval))
-            cluster_ask_quorum(r, c);
+            cluster_ask_quorum(r);
         topics_want(r, true);
         groups_want(r, true);
         reader_pass(r);
@@ -417,9 +426,8 @@ void reader_after_metadata(struct reader *r, struct conn *c) {
         reader_connect_broker(r, r->brokers[i]);
     if (first) {
         reader_publish(r);
-        struct conn *any = reader_any_conn(r);
-        if (any != NULL && r->quorum_asked_us == 0)
-            cluster_ask_quorum(r, any);
+        if (r->quorum_asked_us == 0)
+            cluster_ask_quorum(r);
     }
     topics_want(r, false);
     groups_want(r, false);
@@ -451,9 +459,8 @@ void reader_take_interest(struct reader *r, struct interest *i) {
     if (r->link == LINK_UP) {
         reader_pass(r);
         topics_ask_configs(r);
-        struct conn *c = reader_any_conn(r);
-        if (r->interest.quorum && c != NULL && r->quorum_asked_us == 0)
-            cluster_ask_quorum(r, c);
+        if (r->interest.quorum && r->quorum_asked_us == 0)
+            cluster_ask_quorum(r);
     }
     if (r->in_flight == 0)
         reader_publish(r);

@@ -100,6 +100,8 @@ static void quorum_member(struct reader *r, const struct describe_quorum_resp_re
 }
 
 static void quorum_take(struct reader *r, const struct describe_quorum_resp_partition *p, int64_t at_us) {
+    if (r->controller_true && p->leader_epoch < r->controller_epoch)
+        return; /* the answer of one that was left behind */
     if (r->controller_true && r->controller != p->leader_id)
         change_say(r->client, "the controller moved from %d to %d (epoch %d)", r->controller, p->leader_id,
                    p->leader_epoch);
@@ -120,7 +122,8 @@ static void on_quorum(void *ctx, const struct conn_answer *a) {
     struct rcall call = reader_begin(ctx, a);
     struct reader *r = call.reader;
     struct describe_quorum_resp m;
-    r->quorum_busy = false;
+    if (a->sent_us >= r->quorum_asked_us)
+        r->quorum_busy = false; /* no other was asked since */
     if (a->err == OK && !r->closing) {
         if (conn_decode(a, &r->scratch, &m) == OK && m.error_code == 0 && m.topics.n == 1 &&
             m.topics.v[0].partitions.n == 1 && m.topics.v[0].partitions.v[0].error_code == 0)
@@ -133,8 +136,15 @@ static void on_quorum(void *ctx, const struct conn_answer *a) {
 /* A broker passes this on to the controller, and one that hangs would hold up all
  * other answers of the connection: so it has a connection that the reader does not use. */
 void cluster_ask_quorum(struct reader *r) {
-    struct rbroker *b = reader_any_broker(r);
-    if (b == NULL || r->quorum_busy || conn_version(b->conn, API_DESCRIBE_QUORUM, 2) < 0)
+    bool waiting = r->quorum_busy && wire_now_us() - r->quorum_asked_us < 2 * reader_interval(r);
+    struct rbroker *b = NULL;
+    for (size_t i = 0; i < r->n_brokers; i++) {
+        struct rbroker *one = r->brokers[i];
+        bool idle = one->act == NULL || conn_oldest_us(one->act) == INT64_MAX;
+        if (idle && reader_broker_ready(r, one) && (b == NULL || one->id == r->metadata_controller))
+            b = one;
+    }
+    if (b == NULL || waiting || conn_version(b->conn, API_DESCRIBE_QUORUM, 2) < 0)
         return;
     if (b->act == NULL)
         b->act = conn_new(r->wire, b->host, (uint16_t)b->port, b);

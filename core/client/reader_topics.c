@@ -238,6 +238,8 @@ static void metadata_take(struct reader *r, struct metadata_resp *m, int64_t at_
     if (m->cluster_id.p != NULL && !slice_eq(m->cluster_id, r->cluster_id)) {
         if (r->cluster_id.p != NULL)
             change_say(r->client, "this is another cluster now: its id changed");
+        r->controller_true = false;
+        r->controller_epoch = -1;
         free((void *)(uintptr_t)r->cluster_id.p);
         r->cluster_id = mem_dup(m->cluster_id);
     }
@@ -252,9 +254,11 @@ static void on_metadata(void *ctx, const struct conn_answer *a) {
     struct rcall call = reader_begin(ctx, a);
     struct reader *r = call.reader;
     r->metadata_busy = false;
-    if (a->err == OK && !r->closing) {
+    bool late = a->sent_us < r->metadata_sent_us; /* another was asked meanwhile, and has answered */
+    if (a->err == OK && !r->closing && !late) {
         uint32_t crc = crc32c(0, a->body.p, a->body.n);
         struct metadata_resp m;
+        r->metadata_sent_us = a->sent_us;
         if (crc == r->metadata_crc && r->topics_known && r->link == LINK_UP) {
             for (size_t i = 0; i < r->n_brokers; i++)
                 r->brokers[i]->leads.at_us = a->at_us;
@@ -263,7 +267,7 @@ static void on_metadata(void *ctx, const struct conn_answer *a) {
             metadata_take(r, &m, a->at_us);
             r->metadata_crc = crc;
             r->metadata_soon = false;
-            reader_after_metadata(r, r->metadata_conn);
+            reader_after_metadata(r, call.conn);
             r->metadata_us = a->at_us;
         } else {
             client_log(r->client, LOG_ERROR, "an answer to Metadata cannot be used (%s)",
@@ -276,16 +280,18 @@ static void on_metadata(void *ctx, const struct conn_answer *a) {
 
 void topics_ask_metadata(struct reader *r, struct conn *c) {
     int version = conn_version(c, API_METADATA, 13);
-    if (r->metadata_busy || version < 1)
+    /* A broker that hangs is not waited for: another one is asked. */
+    bool waiting = r->metadata_busy && wire_now_us() - r->metadata_asked_us < 2 * reader_interval(r);
+    if (waiting || version < 1)
         return;
     struct metadata_req q;
     proto_init(PROTO_STRUCT(metadata_req), &q);
     q.topics.n = -1; /* null: all */
     q.allow_auto_topic_creation = false;
     r->metadata_busy = true;
-    r->metadata_conn = c;
     r->metadata_asked_us = wire_now_us();
-    reader_send(r, c, PROTO_MESSAGE(metadata_req), version, &q, on_metadata, &(struct rcall){.broker = c->user});
+    reader_send(r, c, PROTO_MESSAGE(metadata_req), version, &q, on_metadata,
+                &(struct rcall){.broker = c->user, .conn = c});
 }
 
 /* ---- which topics are wanted ---- */
