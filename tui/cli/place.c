@@ -20,6 +20,8 @@
 
 #define START_WAIT_MS 60000           /* recovery of a large log is part of it */
 #define LEAVE_WAIT_MS 20000
+#define LEAVE_QUESTIONS 10
+#define LEAVE_PAUSE_MS 10
 #define TAKEOVER_WAIT_MS 5000         /* an owner that is on its way out, or not yet listening */
 #define LOG_NAME ENV_LOG_NAME
 #define LOG_KEEP_BYTES (1 << 20)
@@ -303,17 +305,22 @@ void place_stay(struct place *p) {
         return;
 }
 
+/* A busy broker may not have noticed yet that our own connections are closed: it is asked again,
+ * for a tenth of a second at most. */
+static enum place_left ask_to_leave(int fd) {
+    char answer[CONTROL_LINE_MAX];
+    for (int i = 0; i < LEAVE_QUESTIONS; i++) {
+        if (control_ask(fd, "leave", answer, NULL) != OK || strncmp(answer, "ok staying", 10) != 0)
+            return PLACE_GONE;
+        poll(NULL, 0, LEAVE_PAUSE_MS);
+    }
+    return PLACE_STAYS;
+}
+
 enum place_left place_leave(struct place *p) {
     if (p->control_fd < 0)
         return PLACE_STAYS;
-    char answer[CONTROL_LINE_MAX];
-    struct control_status status;
-    enum place_left left = PLACE_GONE;
-    /* Asked twice: the first answer may come from the turn of the loop in which the broker finds
-     * that our own connections are closed, the second is behind it. */
-    if (control_get_status(p->control_fd, "status", &status, NULL) == OK &&
-        control_ask(p->control_fd, "leave", answer, NULL) == OK && strncmp(answer, "ok staying", 10) == 0)
-        left = PLACE_STAYS;
+    enum place_left left = ask_to_leave(p->control_fd);
     if (left == PLACE_GONE) {
         /* Its end closes the connection; the child is then reaped. */
         struct pollfd end = {.fd = p->control_fd, .events = POLLIN};
