@@ -19,12 +19,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:9092"
 #define ADDRESSES_MAX 8
 #define LAST_ANSWERS_MS 5000
+#define SEGMENT_FILES_MAX 512
+#define OTHER_FILES 64                /* WAL, directories, listeners, consoles, the loop's own */
 
 struct serve {
     const struct serve_options *o;
@@ -40,6 +43,7 @@ struct serve {
     struct server *server;
     struct control *control;
     enum durability durability;
+    size_t segment_files_max, connections_max;
 
     char listen_host[ADDR_HOST_SIZE], advertise_host[ADDR_HOST_SIZE];
     uint16_t advertise_port;
@@ -137,6 +141,27 @@ static int64_t setting(const struct serve *s, const char *name) {
 }
 
 /* ---- start ---- */
+
+/* As many descriptors as we may have: a part for segments, the rest for connections, so
+ * that a crowd of these never takes what the disk needs. */
+static void share_descriptors(struct serve *s) {
+    struct rlimit r;
+    size_t n = 1024;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+        struct rlimit all = {.rlim_cur = r.rlim_max, .rlim_max = r.rlim_max};
+        if (r.rlim_cur < r.rlim_max && setrlimit(RLIMIT_NOFILE, &all) == 0)
+            r.rlim_cur = r.rlim_max;
+        n = r.rlim_cur > 1024 * 1024 ? 1024 * 1024 : (size_t)r.rlim_cur;
+    }
+    s->segment_files_max = n / 4 < SEGMENT_FILES_MAX ? n / 4 : SEGMENT_FILES_MAX;
+    size_t left = n > s->segment_files_max + OTHER_FILES ? n - s->segment_files_max - OTHER_FILES : 0;
+    if (left < n / 4)
+        left = n / 4;
+    size_t wanted = (size_t)setting(s, "max.connections");
+    if (wanted == 0)
+        wanted = CONNECTIONS_DEFAULT;
+    s->connections_max = wanted < left ? wanted : left;
+}
 
 static int owned(const struct serve *s, const struct lock_owner *owner) {
     struct error e;
@@ -241,6 +266,7 @@ static int open_broker(struct serve *s) {
     struct store_recovery found = {0};
     struct store_config config = {
         .durability = s->durability, .producer_expiry_ms = setting(s, "producer.id.expiration.ms"),
+        .max_open_files = s->segment_files_max,
     };
     struct broker_settings settings = {
         .node_id = 1, .version = s->o->version, .lenient_replication = !s->o->strict_replication,
@@ -273,7 +299,7 @@ static int open_doors(struct serve *s) {
     struct server_config config = {
         .advertise_host = s->advertise_host[0] != '\0' ? s->advertise_host : NULL,
         .advertise_port = s->advertise_port,
-        .connections_max = (size_t)setting(s, "max.connections"),
+        .connections_max = s->connections_max,
         .idle_max_ms = setting(s, "connections.max.idle.ms"),
     };
     s->server = server_new(&s->loop, s->broker, s->env, &config);
@@ -428,6 +454,7 @@ static void serve_end(struct serve *s) {
 
 static int serve_start(struct serve *s) {
     int (*const steps[])(struct serve *) = {open_directory, open_broker, open_doors, announce};
+    share_descriptors(s);
     int code = judge_directory(s);
     if (code == SERVE_OK)
         code = bind_all(s);

@@ -12,7 +12,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define SCRATCH_SIZE (128 * 1024)
@@ -22,13 +21,11 @@
 #define ANSWER_SHARE 4                            /* an answer's records take a part of what is left of that */
 #define STALLED_S 5                               /* who takes nothing so long, while others wait for room, is closed */
 #define UNFINISHED_MAX 256                        /* requests of one connection */
-#define CONNECTIONS_DEFAULT 20000
 #define IDLE_DEFAULT_MS (10 * 60 * 1000)
 #define TRIM_AFTER_MS 10000
 #define COMPLAINTS_PER_SPAN 10
 #define COMPLAINT_SPAN_MS 10000
 #define SEND_PIECES 256
-#define FDS_RESERVED 1200                         /* segments, WAL, directories */
 
 struct conn {
     uv_poll_t poll;
@@ -541,21 +538,6 @@ static void polled(uv_check_t *check) {
 
 /* ---- the whole ---- */
 
-/* As many descriptors as we may have; connections get what the store leaves. */
-static size_t connections_limit(size_t wanted) {
-    struct rlimit r;
-    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-        return wanted;
-    if (r.rlim_cur < r.rlim_max) {
-        struct rlimit all = {.rlim_cur = r.rlim_max, .rlim_max = r.rlim_max};
-        if (setrlimit(RLIMIT_NOFILE, &all) == 0)
-            r.rlim_cur = r.rlim_max;
-    }
-    size_t fds = r.rlim_cur > 1024 * 1024 ? 1024 * 1024 : (size_t)r.rlim_cur;
-    size_t left = fds > 2 * FDS_RESERVED ? fds - FDS_RESERVED : fds / 2;
-    return left < wanted ? left : wanted;
-}
-
 struct server *server_new(uv_loop_t *loop, struct broker *broker, struct env *env, const struct server_config *config) {
     struct server *s = mem_zalloc(sizeof *s);
     s->loop = loop;
@@ -563,8 +545,8 @@ struct server *server_new(uv_loop_t *loop, struct broker *broker, struct env *en
     s->env = env;
     s->config = *config;
     s->advertise_host = config->advertise_host != NULL ? mem_strdup(config->advertise_host) : NULL;
-    s->config.connections_max =
-        connections_limit(config->connections_max != 0 ? config->connections_max : CONNECTIONS_DEFAULT);
+    if (s->config.connections_max == 0)
+        s->config.connections_max = CONNECTIONS_DEFAULT;
     if (s->config.idle_max_ms <= 0)
         s->config.idle_max_ms = IDLE_DEFAULT_MS;
     frame_pool_init(&s->pool, SCRATCH_SIZE);

@@ -17,13 +17,15 @@
 
 #include <uv.h>
 
+#define CONNECTIONS_DEFAULT 20000
+
 struct server;
 struct listener;
 
 struct server_config {
     const char *advertise_host;      /* NULL: the listener's, see server_listen */
     uint16_t advertise_port;
-    size_t connections_max;          /* 0: default; lowered to what the descriptor limit allows */
+    size_t connections_max;          /* 0: default */
     int64_t idle_max_ms;             /* connections.max.idle.ms; 0: default */
 };
 

@@ -86,7 +86,8 @@ struct segment {
     struct index_entry *index;
     uint32_t n_index, cap_index, saved_index;
     bool index_loaded, on_disk;
-    bool dirty;               /* written since the last checkpoint took it */
+    bool dirty;               /* written since the last checkpoint began */
+    bool due;                 /* the checkpoint has to sync it */
     bool entry_dirty;         /* its directory entry may not be durable */
     bool referenced;          /* in the group that waits for a sync */
 };
@@ -177,7 +178,9 @@ struct checkpoint {
     struct env_file *file;
     int64_t last_us;
     uint64_t bytes;            /* appended since the last one was begun */
+    int64_t not_before_us;     /* after one that found no room */
     bool wanted;
+    bool stale;                /* a segment in the snapshot went before it was synced */
 };
 
 struct store {
@@ -201,6 +204,7 @@ struct store {
     size_t n_handles;
     struct buf scratch;
     struct warm_up *warm_ups;  /* in flight */
+    size_t n_warm_ups;
     enum err failed;           /* ERR_IO: final */
     bool full;                 /* no space: appends refused */
     uint64_t free_bytes, since_space_check;
@@ -290,7 +294,10 @@ enum err store_recover(struct store *st, struct store_recovery *r, struct error 
 /* store.c */
 void store_fail(struct store *st, enum err why);
 enum err store_can_append(struct store *st, bool keep_reserve, uint64_t bytes) WEIR_MUST_CHECK;
-void store_set_full(struct store *st, bool full);
+/* why: ERR_NO_SPACE, ERR_LIMIT (of file descriptors), OK: neither. */
+void store_set_full(struct store *st, enum err why);
+/* Of max_open_files, what syncs, checkpoints and warm-ups may keep open each. */
+size_t store_open_share(const struct store *st);
 void store_moved(struct store *st, struct store_log *log);
 
 #endif

@@ -256,11 +256,13 @@ enum err store_append(struct store_log *log, uint8_t *batch, size_t n, struct ap
     if (e == OK)
         e = log_segment_for(log, n, now_ms, &s);
     if (e == OK)
-        e = n > st->config.inline_max_bytes ? append_reference(log, s, &b, &out->ticket)
-                                            : append_inline(log, s, &b, &out->ticket);
-    if (e == ERR_NO_SPACE)
-        store_set_full(st, true);
-    else if (e == ERR_IO)
+        e = n > st->config.inline_max_bytes && (s->referenced || st->group.n < store_open_share(st))
+                ? append_reference(log, s, &b, &out->ticket)
+                : append_inline(log, s, &b, &out->ticket);
+    if (e == ERR_NO_SPACE || e == ERR_LIMIT) {
+        store_set_full(st, e);
+        e = ERR_NO_SPACE;
+    } else if (e == ERR_IO)
         store_fail(st, e);
     if (e != OK)
         return e;

@@ -25,6 +25,7 @@ static void warmed(struct env_warm *w, void *ctx) {
         free(u);
         return;
     }
+    st->n_warm_ups--;
     *(u->prev != NULL ? &u->prev->next : &st->warm_ups) = u->next;
     if (u->next != NULL)
         u->next->prev = u->prev;
@@ -59,6 +60,7 @@ static void warm_start(struct segment *s, uint64_t position, size_t n) {
     handle_pin(u->handle);
     u->warm = (struct env_warm){.file = s->handle->file, .offset = position, .n = n, .done = warmed, .ctx = u};
     s->log->warming = true;
+    st->n_warm_ups++;
     u->next = st->warm_ups;
     if (u->next != NULL)
         u->next->prev = u;
@@ -74,8 +76,10 @@ static enum err segment_read(struct segment *s, uint64_t position, void *p, size
     struct store *st = s->log->store;
     enum err e = segment_open(s, false);
     if (e != OK)
-        return e == ERR_NOT_FOUND ? ERR_IO : e;
-    enum env_read_mode mode = s->log->warm_wait || st->replaying || st->reads_wait ? ENV_READ_WAIT : ENV_READ_NOWAIT;
+        return e == ERR_NOT_FOUND || e == ERR_LIMIT ? ERR_IO : e;
+    bool wait = s->log->warm_wait || st->replaying || st->reads_wait ||
+                (st->n_warm_ups >= store_open_share(st) && !s->log->warming); /* each keeps a file open */
+    enum env_read_mode mode = wait ? ENV_READ_WAIT : ENV_READ_NOWAIT;
     e = st->env->read(st->env, s->handle->file, position, p, n, got, mode);
     if (e == ERR_AGAIN)
         warm_start(s, position, n);

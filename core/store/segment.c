@@ -96,9 +96,9 @@ void segment_close(struct segment *s) {
     handle_unpin(st, h);
 }
 
-static void handles_trim(struct store *st) {
+static void handles_trim(struct store *st, size_t most) {
     struct seg_handle *h = st->lru_oldest;
-    while (st->n_handles >= st->config.max_open_files && h != NULL) {
+    while (st->n_handles > most && h != NULL) {
         struct seg_handle *newer = h->newer;
         /* A dirty file's handle may be closed: a later open and sync covers the same pages. */
         if (h->pins == 0)
@@ -117,7 +117,7 @@ enum err segment_open(struct segment *s, bool write) {
         }
         return OK;
     }
-    handles_trim(st);
+    handles_trim(st, st->config.max_open_files - 1);
     char path[PATH_BYTES], dir[LOG_DIR_BYTES];
     segment_path(s, false, path);
     struct env_file *file;
@@ -130,6 +130,10 @@ enum err segment_open(struct segment *s, bool write) {
         s->log->dir_made = true;
     }
     e = env->open(env, path, ENV_WRITE | (write ? ENV_CREATE : 0), &file);
+    if (e == ERR_LIMIT) { /* the process has fewer descriptors than we were told */
+        handles_trim(st, st->n_handles / 2);
+        e = env->open(env, path, ENV_WRITE | (write ? ENV_CREATE : 0), &file);
+    }
     if (e != OK)
         return e;
     if (write && !s->on_disk && !st->replaying) {
@@ -151,6 +155,8 @@ enum err segment_open(struct segment *s, bool write) {
 }
 
 void segment_free(struct segment *s) {
+    if (s->due)
+        s->log->store->checkpoint.stale = true;
     segment_close(s);
     free(s->index);
     free(s);

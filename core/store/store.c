@@ -105,7 +105,7 @@ static enum err close_cleanly(struct store *st) {
     for (struct store_log *log = st->logs; log != NULL; log = log->hh.next) {
         for (uint32_t i = 0; i < log->n_segments; i++) {
             struct segment *s = log->segments[i];
-            if (!s->dirty)
+            if (!s->dirty && !s->due)
                 continue;
             char dir[LOG_DIR_BYTES];
             log_dir(&log->key, dir);
@@ -137,15 +137,18 @@ void store_fail(struct store *st, enum err why) {
         st->events.durable(st->events.ctx, st->durable, ERR_IO);
 }
 
-void store_set_full(struct store *st, bool full) {
+void store_set_full(struct store *st, enum err why) {
+    bool full = why != OK;
     if (st->full == full)
         return;
     st->full = full;
     st->next_space_us = st->env->mono_us(st->env) + SPACE_RETRY_US;
-    if (full)
-        log_warn("the disk is nearly full: produce is refused until there is room again");
+    if (!full)
+        log_info("there is room again: produce is taken");
+    else if (why == ERR_LIMIT)
+        log_warn("out of file descriptors: produce is refused until there are some again; raise the limit (ulimit -n)");
     else
-        log_info("there is room on the disk again: produce is taken");
+        log_warn("the disk is nearly full: produce is refused until there is room again");
     if (st->events.space != NULL)
         st->events.space(st->events.ctx, !full);
 }
@@ -157,7 +160,7 @@ static void space_check(struct store *st) {
         return;
     /* A little more than the reserve before it resumes, so that it does not flap. */
     uint64_t mark = st->config.reserve_bytes + (st->full ? st->config.reserve_bytes / 4 : 0);
-    store_set_full(st, st->free_bytes < mark);
+    store_set_full(st, st->free_bytes < mark ? ERR_NO_SPACE : OK);
 }
 
 enum err store_can_append(struct store *st, bool keep_reserve, uint64_t bytes) {
@@ -167,6 +170,10 @@ enum err store_can_append(struct store *st, bool keep_reserve, uint64_t bytes) {
         st->since_space_check + bytes + st->config.reserve_bytes > st->free_bytes)
         space_check(st);
     return st->full && keep_reserve ? ERR_NO_SPACE : OK;
+}
+
+size_t store_open_share(const struct store *st) {
+    return st->config.max_open_files / 4 + 1;
 }
 
 void store_moved(struct store *st, struct store_log *log) {
@@ -206,8 +213,8 @@ void store_flush(struct store *st) {
     }
     if (e == OK)
         e = wal_write_tick(st);
-    if (e == ERR_NO_SPACE) { /* nothing was acknowledged; what waits is tried again when there is room */
-        store_set_full(st, true);
+    if (e == ERR_NO_SPACE || e == ERR_LIMIT) { /* nothing was acknowledged; what waits is tried again when there is room */
+        store_set_full(st, e);
         return;
     }
     if (e != OK) {
@@ -270,7 +277,9 @@ int64_t store_tick(struct store *st, int64_t now_us) {
         }
     }
     if (st->checkpoint.step == CHECKPOINT_IDLE && st->checkpoint.bytes > 0) {
-        if (st->checkpoint.bytes >= st->config.checkpoint_bytes || st->checkpoint.wanted ||
+        if (now_us < st->checkpoint.not_before_us)
+            next = earlier(next, st->checkpoint.not_before_us);
+        else if (st->checkpoint.bytes >= st->config.checkpoint_bytes || st->checkpoint.wanted ||
             now_us - st->idle_since_us >= IDLE_CHECKPOINT_US)
             checkpoint_begin(st);
         else

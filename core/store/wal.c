@@ -132,11 +132,11 @@ enum err wal_frame(struct store *st, enum frame_type type, struct slice a, struc
         if (e == OK)
             e = wal_begin_file(st, total);
         if (e != OK) {
-            if (e == ERR_NO_SPACE)
-                store_set_full(st, true);
-            else
+            if (e != ERR_NO_SPACE && e != ERR_LIMIT)
                 store_fail(st, e);
-            return e;
+            else
+                store_set_full(st, e);
+            return e == ERR_LIMIT ? ERR_NO_SPACE : e;
         }
     }
     uint8_t *p = buf_reserve(&w->tick, total);
