@@ -47,9 +47,9 @@ class Scratch:
 class Serve:
     """weir serve, started and accepting (its line on stdout says so)."""
 
-    def __init__(self, *args, listen='127.0.0.1:0', env=None):
+    def __init__(self, *args, listen='127.0.0.1:0', env=None, before=None):
         self.process = subprocess.Popen([WEIR, 'serve', '--listen', listen, *args], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, env=env)
+                                        stderr=subprocess.PIPE, text=True, env=env, preexec_fn=before)
         self.line = self.wait_line()
         self.address = self.line.split(' listens on ')[1].split(',')[0] if ' listens on ' in self.line else None
 
