@@ -186,7 +186,7 @@ void conn_fail(struct conn *c, enum err err, const char *format, ...) {
     c->backoff_us = c->backoff_us == 0 ? BACKOFF_FIRST_US : c->backoff_us * 2;
     if (c->backoff_us > BACKOFF_LAST_US)
         c->backoff_us = BACKOFF_LAST_US;
-    if (err == ERR_AUTH || err == ERR_UNSUPPORTED)
+    if (conn_is_refused(c))
         c->backoff_us = BACKOFF_REFUSED_US;
     c->retry_at_us = wire_now_us() + c->backoff_us;
     conn_end_calls(c, err);

@@ -127,6 +127,10 @@ static inline bool conn_is_up(const struct conn *c) { return c->state == CONN_UP
 static inline bool conn_is_busy(const struct conn *c) {
     return c->state != CONN_UP && c->state != CONN_DOWN && c->state != CONN_IDLE;
 }
+/* DOWN for a reason that waiting does not mend: a login, a certificate, a setting. */
+static inline bool conn_is_refused(const struct conn *c) {
+    return c->err == ERR_AUTH || c->err == ERR_UNSUPPORTED || c->err == ERR_INVALID;
+}
 /* The highest version that both sides know, at most `max`; -1: none. */
 int conn_version(const struct conn *c, int16_t key, int max);
 /* Only when UP.  The body is encoded before it returns. */

@@ -302,6 +302,8 @@ void produce_on_loop(struct client *c);             /* client thread: receipts *
 /* rdk.c */
 struct rd_kafka_s;
 struct rd_kafka_conf_s;
+/* The sentence for an error of librdkafka that no waiting mends (heap), NULL: it is none.  Client thread. */
+char *rdk_refusal(const struct client *c, int code, const char *text);
 /* Whether librdkafka knows the properties and their values. */
 enum err rdk_check(const struct client_config *config, struct error *e) WEIR_MUST_CHECK;
 /* With the user's properties; logs go to EVENT_LOG. */

@@ -4,7 +4,10 @@
  * Delivery reports come through each producer's event queue; its wake-up is an
  * uv_async_send, and the client thread turns them into receipts.  A message is
  * "owed" from client_produce until the user takes its receipt; past OWED_MAX no
- * more are taken, so that no receipt is ever dropped. */
+ * more are taken, so that no receipt is ever dropped.
+ *
+ * A login or a certificate that is refused is nothing that waiting mends: where a
+ * producer has delivered nothing yet, what it holds fails at once, with the reason. */
 #include "core/client/internal.h"
 
 #include "core/base/text.h"
@@ -20,6 +23,8 @@ struct producer {
     rd_kafka_queue_t *queue;
     int acks;
     char *bootstrap;
+    char *refused;          /* why the brokers, or one of them, do not let it in; NULL: they do */
+    bool delivered;         /* anything yet */
     struct producer *older; /* of the cluster before a reconnect; still delivers what it has */
 };
 struct produce {
@@ -58,7 +63,7 @@ static struct producer *producer_new(struct client *c, int acks, enum batch_code
     for (size_t i = 0; err == OK && i < sizeof settings / sizeof *settings; i++)
         if (i < 2 || !user_set(c, settings[i][0]))
             err = rdk_set(conf, settings[i][0], settings[i][1], e);
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR);
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     char why[256];
     rd_kafka_t *rk = err == OK ? rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why) : NULL;
     if (rk == NULL) {
@@ -74,11 +79,20 @@ static struct producer *producer_new(struct client *c, int acks, enum batch_code
     return p;
 }
 
-static void receipt_text(struct client_event *ev, const rd_kafka_message_t *m, int acks) {
+/* Ended because of `refused` and not of itself. */
+static bool gave_up(const struct producer *p, rd_kafka_resp_err_t err) {
+    return p->refused != NULL && (err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
+                                  err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+}
+
+static void receipt_text(struct client_event *ev, const rd_kafka_message_t *m, const struct producer *p) {
+    int acks = p->acks;
     char topic[128], why[256];
     struct buf b = {0};
     text_safe(slice_cstr(m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : ""), topic, sizeof topic);
-    if (m->err != 0) {
+    if (gave_up(p, m->err)) {
+        buf_puts(&b, p->refused);
+    } else if (m->err != 0) {
         const char *text = rd_kafka_message_errstr(m);
         buf_printf(&b, "%s: %s", rd_kafka_err2name(m->err), text_safe(slice_cstr(text), why, sizeof why));
     } else if (m->offset >= 0) {
@@ -93,8 +107,20 @@ static void receipt_text(struct client_event *ev, const rd_kafka_message_t *m, i
     ev->text = (char *)b.p;
 }
 
+static void take_error(struct client *c, struct producer *p, rd_kafka_event_t *rkev) {
+    char *why = rdk_refusal(c, rd_kafka_event_error(rkev), rd_kafka_event_error_string(rkev));
+    if (why == NULL)
+        return;
+    free(p->refused);
+    p->refused = why;
+    if (!p->delivered)
+        rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+}
+
 static void take_reports(struct client *c, struct producer *p) {
     for (rd_kafka_event_t *rkev; (rkev = rd_kafka_queue_poll(p->queue, 0)) != NULL; rd_kafka_event_destroy(rkev)) {
+        if (rd_kafka_event_type(rkev) == RD_KAFKA_EVENT_ERROR)
+            take_error(c, p, rkev);
         if (rd_kafka_event_type(rkev) != RD_KAFKA_EVENT_DR)
             continue;
         for (const rd_kafka_message_t *m; (m = rd_kafka_event_message_next(rkev)) != NULL;) {
@@ -106,7 +132,8 @@ static void take_reports(struct client *c, struct producer *p) {
             ev->partition = m->partition;
             ev->offset = m->err == 0 ? m->offset : -1;
             ev->took_us = wire_now_us() - o->sent_us;
-            receipt_text(ev, m, p->acks);
+            p->delivered = p->delivered || ev->ok;
+            receipt_text(ev, m, p);
             free(o);
             client_push_event(c, ev);
         }
@@ -200,6 +227,7 @@ static void producer_free(struct client *c, struct producer *p) {
     rd_kafka_queue_destroy(p->queue);
     rd_kafka_destroy(p->rk);
     free(p->bootstrap);
+    free(p->refused);
     free(p);
 }
 

@@ -2,7 +2,11 @@
  * never to the terminal.  Thread: any; the log callback runs on librdkafka's. */
 #include "core/client/internal.h"
 
+#include "core/base/text.h"
+
 #include <librdkafka/rdkafka.h>
+
+#define SCRAM_MENDED 0x02060100 /* the version that leaves the nonce as RFC 5802 wants it */
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
     struct client *c = rd_kafka_opaque(rk);
@@ -30,6 +34,26 @@ enum err rdk_check(const struct client_config *config, struct error *e) {
         err = rdk_set(conf, config->properties[i].name, config->properties[i].value, e);
     rd_kafka_conf_destroy(conf);
     return err;
+}
+
+char *rdk_refusal(const struct client *c, int code, const char *text) {
+    char safe[300];
+    struct buf b = {0};
+    const char *mechanism = sasl_mechanism_name(c->security.login.mechanism);
+    if (code != RD_KAFKA_RESP_ERR__AUTHENTICATION && code != RD_KAFKA_RESP_ERR__SSL)
+        return NULL;
+    bool scram = c->security.sasl && strncmp(mechanism, "SCRAM", 5) == 0;
+    if (c->reader.link == LINK_DOWN && client_is_ours(c))
+        buf_puts(&b, c->reader.why); /* the same refusal, in better words */
+    else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION && scram && rd_kafka_version() < SCRAM_MENDED)
+        buf_printf(&b,
+                   "librdkafka %s, which produces, cannot log in by %s to Kafka 3.7.2, 3.8.1 and newer (they refuse its "
+                   "nonce) · reading works without it; to produce: librdkafka 2.6.1, or sasl.mechanism=PLAIN",
+                   rd_kafka_version_str(), mechanism);
+    else
+        buf_printf(&b, "librdkafka: %s", text_safe(slice_cstr(text), safe, sizeof safe));
+    buf_put_u8(&b, 0);
+    return (char *)b.p;
 }
 
 rd_kafka_conf_t *rdk_conf(struct client *c, const char *bootstrap, struct error *e) {

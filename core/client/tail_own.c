@@ -36,6 +36,7 @@ struct own {
     struct seed *seeds;
     size_t n_seeds, seed_at;
     struct conn *seed;
+    size_t refused;                 /* attempts that waiting does not mend, before the topic is known */
     struct own_broker **brokers;
     size_t n_brokers;
     struct arena scratch, build;
@@ -461,16 +462,21 @@ static void on_down(void *ctx, struct conn *c) {
     struct tail *t = o->tail;
     if (o->over)
         return;
-    if (c == o->seed && o->n_seeds > 1) {
-        o->seed_at = (o->seed_at + 1) % o->n_seeds;
-        conn_free(c);
-        o->seed = NULL;
+    if (t->n_parts == 0 && conn_is_refused(c) && ++o->refused >= o->n_seeds) {
+        tail_fail(t, "%s", c->why);
+        own_over(o);
+        return;
     }
     if (t->stats.scanned == 0 && (t->spec.stop_at_end || t->n_parts == 0) &&
         wire_now_us() - o->started_us > GIVE_UP_US) {
         tail_fail(t, "%s", c->why);
         own_over(o);
         return;
+    }
+    if (c == o->seed && o->n_seeds > 1) {
+        o->seed_at = (o->seed_at + 1) % o->n_seeds;
+        conn_free(c);
+        o->seed = NULL;
     }
     own_later(o);
 }

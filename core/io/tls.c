@@ -77,7 +77,7 @@ static enum err unreadable(const char *what, const char *path, const char *prope
     text_safe(slice_cstr(path), safe, sizeof safe);
     if (system != 0) {
         ERR_clear_error();
-        return error_set(e, ERR_NOT_FOUND, "cannot read %s %s (%s): %s", what, safe, property, strerror(system));
+        return error_set(e, ERR_INVALID, "cannot read %s %s (%s): %s", what, safe, property, strerror(system));
     }
     return error_set(e, ERR_INVALID, "%s %s (%s) is no PEM file that can be used: %s", what, safe, property,
                      library_reason(why));
@@ -88,12 +88,12 @@ static enum err load_authorities(SSL_CTX *ctx, const char *location, struct erro
     if (location == NULL) {
         if (SSL_CTX_set_default_verify_paths(ctx) == 1)
             return OK;
-        return error_set(e, ERR_NOT_FOUND,
+        return error_set(e, ERR_INVALID,
                          "this system's certificate authorities cannot be read · name a file by -X ssl.ca.location=");
     }
     if (stat(location, &st) != 0) {
         char safe[256];
-        return error_set(e, ERR_NOT_FOUND, "cannot read the authorities in %s (ssl.ca.location): %s",
+        return error_set(e, ERR_INVALID, "cannot read the authorities in %s (ssl.ca.location): %s",
                          text_safe(slice_cstr(location), safe, sizeof safe), strerror(errno));
     }
     int ok = S_ISDIR(st.st_mode) ? SSL_CTX_load_verify_dir(ctx, location) : SSL_CTX_load_verify_file(ctx, location);
