@@ -345,7 +345,7 @@ bool take_commit(struct sim_client *c, int16_t *error) {
 
 int16_t commit_as(struct sim_client *c, const char *group, struct as who, const char *topic, int32_t partition,
                          int64_t offset) {
-    int16_t error;
+    int16_t error = -1;
     send_commit(c, group, who, topic, partition, offset, "");
     group_world_settle(c->w);
     assert_true(take_commit(c, &error));
@@ -376,8 +376,8 @@ bool take_fetch(struct sim_client *c, int16_t *error, int64_t *offset) {
 }
 
 int64_t fetched(struct sim_client *c, const char *group, const char *topic, int32_t partition) {
-    int64_t offset;
-    int16_t error;
+    int64_t offset = -1;
+    int16_t error = -1;
     send_fetch(c, group, topic, partition);
     group_world_settle(c->w);
     assert_true(take_fetch(c, &error, &offset));

@@ -210,7 +210,10 @@ static void hello_readable(struct console *me) {
     while (child_line(&me->hello, &line)) {
         bool ok = line.n >= 2 && memcmp(line.p, "ok", 2) == 0;
         block_line(&me->screen.page, 0);
-        block_foreign(&me->screen.page, ok ? ROLE_text : line.n >= 6 && memcmp(line.p, "FAILED", 6) == 0 ? ROLE_bad : ROLE_dim,
+        block_foreign(&me->screen.page,
+                      ok                                                ? ROLE_text
+                      : line.n >= 6 && memcmp(line.p, "FAILED", 6) == 0 ? ROLE_bad
+                                                                        : ROLE_dim,
                       line);
     }
     if (!open) {

@@ -156,8 +156,10 @@ void command_help(struct screen *s) {
     static const struct { const char *glyph; enum role role; const char *text; } legend[] = {
         {"…", ROLE_pending, "asked, not here yet"}, {"?", ROLE_failed, "asked and failed"},
         {"–", ROLE_zero, "does not apply, or this cluster cannot give it"},
-        {"!", ROLE_bad, "hurts"}, {"~", ROLE_warn, "will soon hurt"}, {"▾", ROLE_bad, "lost: the log begins after the commit"},
-        {"▴", ROLE_warn, "ahead: the commit is beyond the end"}, {"≤", ROLE_text, "at most: compacted, or transaction markers"},
+        {"!", ROLE_bad, "hurts"}, {"~", ROLE_warn, "will soon hurt"},
+        {"▾", ROLE_bad, "lost: the log begins after the commit"},
+        {"▴", ROLE_warn, "ahead: the commit is beyond the end"},
+        {"≤", ROLE_text, "at most: compacted, or transaction markers"},
     };
     for (size_t i = 0; i < sizeof legend / sizeof *legend; i++) {
         block_line(&s->page, 0);

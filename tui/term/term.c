@@ -196,7 +196,8 @@ static struct look look_of(const struct cell *cell, const struct look looks[ROLE
     }
     if (cell->style & STYLE_SELECTED) {
         struct look bar = looks[ROLE_selected];
-        if ((bar.attrs & LOOK_REVERSE) || cell->role == ROLE_text || cell->role == ROLE_number || l.bg != COLOUR_DEFAULT)
+        if ((bar.attrs & LOOK_REVERSE) || cell->role == ROLE_text || cell->role == ROLE_number ||
+            l.bg != COLOUR_DEFAULT)
             return bar;
         if (faint[cell->role]) /* what is hardly seen on the ground would not be seen on the bar */
             l.fg = looks[ROLE_dim].fg;

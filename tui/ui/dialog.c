@@ -73,7 +73,8 @@ void dialog_paint(struct dialog *d, struct canvas *c) {
     if (h > c->h - 2)
         h = c->h - 2;
     struct rect r = {(c->h - h) / 2, (c->w - w) / 2, h, w};
-    struct rect in = frame_panel(c, r, d->title, d->destructive ? "Enter do it · Esc leave it" : "Enter go · Esc leave");
+    struct rect in =
+        frame_panel(c, r, d->title, d->destructive ? "Enter do it · Esc leave it" : "Enter go · Esc leave");
     int y = in.y;
     c->cursor_y = c->cursor_x = -1;
     block_paint(&d->text, c, (struct rect){y, in.x, text_h < in.h ? text_h : in.h, in.w}, 0, 0, true);

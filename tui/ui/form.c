@@ -69,7 +69,8 @@ static void paint_choice(const struct field *field, struct canvas *c, int y, int
         bool is = i == field->choice;
         int from = at;
         at += canvas_put(c, y, x + at, w - at, is ? (focus ? ROLE_tab_current : ROLE_input) : ROLE_dim, " ");
-        at += canvas_put(c, y, x + at, w - at, is ? (focus ? ROLE_tab_current : ROLE_input) : ROLE_dim, field->choices[i]);
+        at += canvas_put(c, y, x + at, w - at, is ? (focus ? ROLE_tab_current : ROLE_input) : ROLE_dim,
+                         field->choices[i]);
         at += canvas_put(c, y, x + at, w - at, is ? (focus ? ROLE_tab_current : ROLE_input) : ROLE_dim, " ");
         if (is && !focus && c->ascii)
             canvas_put_cp(c, y, x + from, ROLE_input, '[');

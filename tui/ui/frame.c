@@ -100,7 +100,8 @@ static int tab_paint(struct canvas *c, int y, int x, const struct frame_tab *tab
     }
     if (tab->trouble || tab->soon) {
         snprintf(trouble, sizeof trouble, tab->trouble ? " !%d" : " ~%d", tab->trouble ? tab->trouble : tab->soon);
-        x += canvas_put(c, y, x, c->w - x, tab->current ? ROLE_tab_current : tab->trouble ? ROLE_bad : ROLE_warn, trouble);
+        enum role role = tab->current ? ROLE_tab_current : tab->trouble ? ROLE_bad : ROLE_warn;
+        x += canvas_put(c, y, x, c->w - x, role, trouble);
     }
     if (tab->current) { /* the reversed field reaches one column to each side */
         canvas_put_cp(c, y, from - 1, ROLE_tab_current, ' ');
@@ -124,7 +125,7 @@ int frame_tabs(struct canvas *c, int y, struct frame_tab *tabs, int n, const cha
         total += tab_width(c, &tabs[i]) + 2;
     int filter_w = filter && *filter ? canvas_width(c, filter) + 4 : 0;
     int gap = total + filter_w <= c->w + 2 ? 2 : 1;
-    for (int i = n - 1; i >= 0 && total - (gap == 1 ? n : 0) > c->w + gap; i--) { /* too narrow: counts go, from the right */
+    for (int i = n - 1; i >= 0 && total - (gap == 1 ? n : 0) > c->w + gap; i--) { /* counts go, from the right */
         total -= tab_width(c, &tabs[i]);
         tabs[i].count[0] = '\0';
         total += tab_width(c, &tabs[i]);

@@ -103,8 +103,11 @@ static void paint_header(const struct table *t, const struct layout *l, struct c
 }
 
 static void paint_state(struct canvas *c, int y, int x, int w, bool right, enum value_state state) {
-    static const struct { uint32_t cp; enum role role; } glyphs[] = {
-        [VALUE_WANTED] = {0x2026, ROLE_pending}, [VALUE_FAILED] = {'?', ROLE_failed}, [VALUE_NONE] = {0x2013, ROLE_zero},
+    static const struct { uint32_t cp; enum role role;
+    } glyphs[] = {
+        [VALUE_WANTED] = {0x2026, ROLE_pending},
+        [VALUE_FAILED] = {'?', ROLE_failed},
+        [VALUE_NONE] = {0x2013, ROLE_zero},
     };
     canvas_put_cp(c, y, right ? x + w - 1 : x, glyphs[state].role, glyphs[state].cp);
 }

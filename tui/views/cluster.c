@@ -45,8 +45,8 @@ static void get_address(const void *row, const struct look_env *env, struct out_
 static void get_role(const void *row, const struct look_env *env, struct out_cell *out) {
     const struct broker_row *r = row;
     (void)env;
-    snprintf(out->text, sizeof out->text, "broker%s%s%s", r->b->voter ? " voter" : "", r->b->observer ? " observer" : "",
-             r->controller ? " CONTROLLER" : "");
+    snprintf(out->text, sizeof out->text, "broker%s%s%s", r->b->voter ? " voter" : "",
+             r->b->observer ? " observer" : "", r->controller ? " CONTROLLER" : "");
     out->role = r->controller ? ROLE_accent : ROLE_text;
     out->sort = r->controller;
 }
@@ -110,8 +110,12 @@ static void get_round_trip(const void *row, const struct look_env *env, struct o
     else if (env->exact)
         fmt_took(out->text, r->b->answered.v);
     else
-        snprintf(out->text, sizeof out->text, "< %s", r->b->answered.v < 1000 ? "1 ms" : r->b->answered.v < 10000 ? "10 ms"
-                 : r->b->answered.v < 100000 ? "100 ms" : r->b->answered.v < 1000000 ? "1 s" : "10 s");
+        snprintf(out->text, sizeof out->text, "< %s",
+                 r->b->answered.v < 1000      ? "1 ms"
+                 : r->b->answered.v < 10000   ? "10 ms"
+                 : r->b->answered.v < 100000  ? "100 ms"
+                 : r->b->answered.v < 1000000 ? "1 s"
+                                              : "10 s");
     out->role = r->silent ? ROLE_bad : ROLE_number;
 }
 
@@ -197,8 +201,8 @@ static void paint_figures(struct ui *u, struct canvas *c, int y, struct rect r) 
     if (end - x > 16)
         x = label(c, y, x, end - x, "controller", SLICE_NULL, text);
     if (voters && end - x > 16)
-        canvas_printf(c, y, x, end - x, ROLE_dim, "%d voter%s, %d observer%s", voters, voters == 1 ? "" : "s", observers,
-                      observers == 1 ? "" : "s");
+        canvas_printf(c, y, x, end - x, ROLE_dim, "%d voter%s, %d observer%s", voters, voters == 1 ? "" : "s",
+                      observers, observers == 1 ? "" : "s");
 }
 
 static void paint_embedded(struct ui *u, struct canvas *c, int y, struct rect r) {
@@ -231,7 +235,8 @@ static void cluster_paint(struct view *v, struct ui *u, struct canvas *c, struct
     y++;
     if (u->snap->in_history && r.y + r.h - y >= 8) {
         int h = r.y + r.h - y < 12 ? r.y + r.h - y : 12;
-        chart_area(c, (struct rect){y, r.x + 1, h, r.w - 2}, "IN, MESSAGES A SECOND", u->snap->in_history, u->env.exact);
+        chart_area(c, (struct rect){y, r.x + 1, h, r.w - 2}, "IN, MESSAGES A SECOND", u->snap->in_history,
+                   u->env.exact);
     }
     if (me->table.n == 0)
         canvas_put_foreign(c, y + 2, r.x + 3, r.w - 4, ROLE_dim,

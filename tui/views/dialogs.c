@@ -171,7 +171,8 @@ static bool partitions_submit(struct dialog *d, void *ctx) {
     (void)ctx;
     if (!number_in(d, 0, 0, d->number + 1, &n) || n == 0)
         return false;
-    return act(d, &(struct client_action){.kind = ACTION_ADD_PARTITIONS, .partitions = (int32_t)n}, "adding partitions to");
+    return act(d, &(struct client_action){.kind = ACTION_ADD_PARTITIONS, .partitions = (int32_t)n},
+               "adding partitions to");
 }
 
 void dialog_add_partitions(struct ui *u, const struct model_topic *t) {
@@ -179,8 +180,8 @@ void dialog_add_partitions(struct ui *u, const struct model_topic *t) {
     d->number = t->n_partitions;
     block_line(&d->text, 0);
     block_foreign(&d->text, ROLE_bright, t->name);
-    block_printf(&d->text, ROLE_text, " has %" PRId32 ". Keys will be spread anew; partitions cannot be taken away again.",
-                 t->n_partitions);
+    block_printf(&d->text, ROLE_text,
+                 " has %" PRId32 ". Keys will be spread anew; partitions cannot be taken away again.", t->n_partitions);
     form_add(&d->form, FIELD_TEXT, "Partitions then", NULL)->width = 12;
     d->equivalent = partitions_equivalent;
     d->submit = partitions_submit;
@@ -315,7 +316,8 @@ static void reset_equivalent(struct dialog *d, struct buf *out) {
             continue;
         text_sanitize(out, row->topic, 60);
         buf_printf(out, " %" PRId32 ": %s -> %s\n", row->partition,
-                   row->committed < 0 ? "none" : fmt_group(from, row->committed), at < 0 ? "left" : fmt_group(target, at));
+                   row->committed < 0 ? "none" : fmt_group(from, row->committed),
+                   at < 0 ? "left" : fmt_group(target, at));
     }
     if (shown > 6)
         buf_printf(out, "and %d partitions more\n", shown - 6);

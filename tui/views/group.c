@@ -289,8 +289,9 @@ static void groupv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     table_paint(&me->tables[me->sub], c, (struct rect){r.y + 2, r.x, r.h - 2, r.w}, &u->env);
     if (me->tables[me->sub].n == 0)
         canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim,
-                   me->sub == SUB_MEMBERS ? "no members: nobody consumes with this group now"
-                   : g->lag.state == VALUE_WANTED ? "asking for its offsets …" : "no offset committed, nothing assigned");
+                   me->sub == SUB_MEMBERS         ? "no members: nobody consumes with this group now"
+                   : g->lag.state == VALUE_WANTED ? "asking for its offsets …"
+                                                  : "no offset committed, nothing assigned");
 }
 
 static struct table *groupv_table(struct view *v) {
@@ -313,7 +314,8 @@ static bool groupv_verb(struct view *v, struct ui *u, enum verb verb, const char
         return g != NULL;
     case VERB_DELETE: dialog_delete_group(u, v->arg); return true;
     case VERB_COPY:
-        ui_copy(u, row ? (me->sub == SUB_MEMBERS ? member_key(row) : ((const struct lag_row *)row)->lag.topic) : v->arg);
+        ui_copy(u,
+                row ? (me->sub == SUB_MEMBERS ? member_key(row) : ((const struct lag_row *)row)->lag.topic) : v->arg);
         return true;
     case VERB_OPEN: case VERB_TAIL:
         if (!row || me->sub != SUB_PARTITIONS)

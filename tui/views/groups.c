@@ -75,7 +75,10 @@ void lag_sum_cell(const struct lag_sum *sum, const struct look_env *env, int w, 
         snprintf(out->text, sizeof out->text, "%s▴%s", number, fmt_count(lost, sum->ahead, 6, env->exact));
         out->role = ROLE_warn;
     } else {
-        snprintf(out->text, sizeof out->text, "%s%s", sum->kinds[LAG_UPPER_BOUND] ? "≤ " : sum->kinds[LAG_UNKNOWN] ? "≥ " : "",
+        snprintf(out->text, sizeof out->text, "%s%s",
+                 sum->kinds[LAG_UPPER_BOUND] ? "≤ "
+                 : sum->kinds[LAG_UNKNOWN]   ? "≥ "
+                                             : "",
                  number);
     }
 }
@@ -162,8 +165,8 @@ static void groups_close(struct view *v, struct ui *u) {
 }
 
 static void groups_data(struct view *v, struct ui *u) {
-    table_set_rows(&((struct groups *)v)->table, u->snap->groups.v, (size_t)u->snap->groups.n, sizeof(struct model_group),
-                   &u->env);
+    table_set_rows(&((struct groups *)v)->table, u->snap->groups.v, (size_t)u->snap->groups.n,
+                   sizeof(struct model_group), &u->env);
 }
 
 static struct table *groups_table(struct view *v) { return &((struct groups *)v)->table; }

@@ -371,7 +371,8 @@ static bool producev_can(struct view *v, struct ui *u, enum verb verb) {
 }
 
 const struct view_ops view_produce = {
-    .size = sizeof(struct produce), .background = true, .open = producev_open, .close = producev_close, .paint = producev_paint,
-    .key = producev_key, .verb = producev_verb, .can = producev_can, .event = producev_event, .tick = producev_tick,
-    .tick_us = producev_tick_us, .text = producev_text, .edited = producev_edited,
+    .size = sizeof(struct produce), .background = true, .open = producev_open, .close = producev_close,
+    .paint = producev_paint, .key = producev_key, .verb = producev_verb, .can = producev_can,
+    .event = producev_event, .tick = producev_tick, .tick_us = producev_tick_us, .text = producev_text,
+    .edited = producev_edited,
 };

@@ -181,7 +181,10 @@ static void paint_title(struct tail_view *me, struct ui *u, struct canvas *c, st
     const struct tail_stats *s = &me->stats;
     int right = r.x + r.w - 1, x = r.x + 1;
     if (me->live)
-        snprintf(text, sizeof text, s->finished ? "● finished" : s->at_end || s->distance == 0 ? "● live" : "● catching up");
+        snprintf(text, sizeof text,
+                 s->finished                     ? "● finished"
+                 : s->at_end || s->distance == 0 ? "● live"
+                                                 : "● catching up");
     else
         snprintf(text, sizeof text, "○ held, %s new", fmt_group(number, (int64_t)(s->last - me->seen)));
     int w = canvas_width(c, text);
@@ -271,7 +274,8 @@ static void paint_bytes(struct canvas *c, int y, int x, int w, enum role role, s
         canvas_put_foreign(c, y, x, w, role, s);
 }
 
-static void paint_row_head(struct canvas *c, int y, int left, const struct tail_row *row, const struct tail_columns *k) {
+static void paint_row_head(struct canvas *c, int y, int left, const struct tail_row *row,
+                           const struct tail_columns *k) {
     char text[FORMAT_SIZE];
     int x = left + 3;
     if (row->timestamp_ms >= 0)
@@ -345,7 +349,8 @@ static void paint_record(struct tail_view *me, struct canvas *c, struct rect r) 
         return;
     int x = r.x + 2;
     canvas_put_cp(c, r.y, x - 1, ROLE_text, ' ');
-    x += canvas_printf(c, r.y, x, r.w - 4, ROLE_accent, "%" PRId32 "@%s", row->partition, fmt_group(number, row->offset));
+    x += canvas_printf(c, r.y, x, r.w - 4, ROLE_accent, "%" PRId32 "@%s", row->partition,
+                       fmt_group(number, row->offset));
     x += canvas_printf(c, r.y, x, r.w - 4, ROLE_dim, "  %s %s  %s ", fmt_time(time_text, row->timestamp_ms, true),
                        row->append_time ? "appended" : "created", decode_name(me->decode));
     (void)x;
@@ -488,8 +493,8 @@ static void tail_export(struct tail_view *me, struct ui *u, const char *path) {
     }
     me->n_rows = me->fetched_n = 0;
     bool whole = fclose(f) == 0;
-    ui_say(u, whole ? ROLE_good : ROLE_bad, whole ? "%zu records written to %s" : "%zu records, then the disk failed: %s", n,
-           name);
+    ui_say(u, whole ? ROLE_good : ROLE_bad,
+           whole ? "%zu records written to %s" : "%zu records, then the disk failed: %s", n, name);
     buf_fini(&line);
 }
 

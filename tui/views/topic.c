@@ -361,7 +361,9 @@ static void topicv_data(struct view *v, struct ui *u) {
     for (int32_t i = 0; i < n; i++) {
         const struct model_partition *p = &t->partitions[i];
         double messages = (double)(p->end.v - p->start.v);
-        me->partitions[i] = (struct partition_row){p, !whole ? -1 : t->messages.v ? messages / (double)t->messages.v : 0};
+        me->partitions[i] = (struct partition_row){p, !whole          ? -1
+                                                      : t->messages.v ? messages / (double)t->messages.v
+                                                                      : 0};
     }
     readers_find(me, u);
     table_set_rows(&me->tables[SUB_PARTITIONS], me->partitions, (size_t)n, sizeof *me->partitions, &u->env);
@@ -402,8 +404,8 @@ static int piece_policy(const struct topic_view *me, struct canvas *c, int y, in
 }
 
 /* One line: what it is, how it keeps, what it holds. */
-static void paint_figures(const struct topic_view *me, const struct model_topic *t, struct ui *u, struct canvas *c, int y,
-                          int x, int w) {
+static void paint_figures(const struct topic_view *me, const struct model_topic *t, struct ui *u, struct canvas *c,
+                          int y, int x, int w) {
     char number[FORMAT_SIZE];
     int end = x + w, at = x + canvas_put_middle(c, y, x, w < 60 ? w : 60, ROLE_bright, t->name) + 2;
     at = piece(c, y, at, end, ROLE_text, " %" PRId32 " partition%s", t->n_partitions, t->n_partitions == 1 ? "" : "s");
@@ -421,7 +423,8 @@ static void topicv_tabs(struct topic_view *me, struct frame_tab tabs[SUB_N]) {
     char number[FORMAT_SIZE];
     for (size_t i = 0; i < me->tables[SUB_PARTITIONS].n_base; i++)
         tabs[0].trouble += partition_trouble(&me->partitions[i]) != TROUBLE_NONE;
-    snprintf(tabs[0].count, sizeof tabs[0].count, "%.20s", fmt_group(number, (int64_t)me->tables[SUB_PARTITIONS].n_base));
+    snprintf(tabs[0].count, sizeof tabs[0].count, "%.20s",
+             fmt_group(number, (int64_t)me->tables[SUB_PARTITIONS].n_base));
     snprintf(tabs[1].count, sizeof tabs[1].count, "%.20s", fmt_group(number, (int64_t)me->n_readers));
     if (me->n_configs)
         snprintf(tabs[2].count, sizeof tabs[2].count, "%zu set / %zu", me->n_set, me->n_configs);
@@ -480,8 +483,10 @@ static void topicv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     if (me->sub == SUB_CONFIGS && me->config_failed)
         canvas_put_foreign(c, y, r.x + 3, r.w - 4, ROLE_bad, slice_cstr(me->config_why));
     else
-        canvas_put(c, y, r.x + 3, r.w - 4, ROLE_dim, me->sub == SUB_CONFIGS ? "asking for its configs …"
-                   : me->sub == SUB_GROUPS ? "no group has committed an offset or reads here" : "nothing matches · Esc shows all");
+        canvas_put(c, y, r.x + 3, r.w - 4, ROLE_dim,
+                   me->sub == SUB_CONFIGS  ? "asking for its configs …"
+                   : me->sub == SUB_GROUPS ? "no group has committed an offset or reads here"
+                                           : "nothing matches · Esc shows all");
 }
 
 static struct table *topicv_table(struct view *v) {
@@ -550,6 +555,13 @@ static void topicv_interest(struct view *v, struct ui *u, struct client_interest
 }
 
 const struct view_ops view_topic = {
-    .size = sizeof(struct topic_view), .open = topicv_open, .close = topicv_close, .data = topicv_data,
-    .paint = topicv_paint, .verb = topicv_verb, .event = topicv_event, .interest = topicv_interest, .table = topicv_table,
+    .size = sizeof(struct topic_view),
+    .open = topicv_open,
+    .close = topicv_close,
+    .data = topicv_data,
+    .paint = topicv_paint,
+    .verb = topicv_verb,
+    .event = topicv_event,
+    .interest = topicv_interest,
+    .table = topicv_table,
 };

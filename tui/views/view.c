@@ -205,7 +205,8 @@ void ui_interest(struct ui *u) {
     h = hash_bytes(h, &interest.n_topics, sizeof interest.n_topics);
     for (size_t i = 0; i < interest.n_groups; i++)
         h = hash_bytes(h, interest.groups[i].p, interest.groups[i].n);
-    uint8_t flags = (uint8_t)(interest.all_offsets | interest.all_groups << 1 | interest.sizes << 2 | interest.quorum << 3);
+    uint8_t flags =
+        (uint8_t)(interest.all_offsets | interest.all_groups << 1 | interest.sizes << 2 | interest.quorum << 3);
     h = hash_bytes(h, &flags, 1);
     if (h == u->wanted)
         return;
