@@ -25,13 +25,6 @@ struct missing {
     uint32_t bytes;
 };
 
-/* A start of the program as the frames show it: its first frame.  Frames of earlier
- * lives from that number on were cut when it recovered; they may still be on disk. */
-struct life {
-    uint64_t epoch, first;
-    uint64_t proven;          /* what earlier lives had proven durable: the rest was theirs to lose */
-};
-
 struct replay {
     struct store *st;
     struct store_recovery *r;
@@ -41,10 +34,8 @@ struct replay {
     uint64_t epoch;
     uint32_t crc;
     bool chain;               /* crc is that of the frame before `expected` */
-    bool scanning;            /* first pass: only proven and lives */
-    uint64_t last_seen;       /* first pass: the highest frame, whether it counts or not */
-    struct life *lives;
-    size_t n_lives, cap_lives;
+    bool scanning;            /* first pass: only proven */
+    uint64_t last_seen, last_epoch; /* first pass: the highest, whether it counts or not */
     struct missing *missing;
     size_t n_missing, cap_missing;
 };
@@ -149,21 +140,6 @@ static enum err directory_open(struct store *st, bool *fresh, struct error *e) {
 }
 
 /* ---- frames ---- */
-/* The highest durable point that the recovery after the frame's life could know of. */
-static uint64_t life_proven(const struct replay *p, const struct frame *f) {
-    for (size_t i = 0; i < p->n_lives; i++)
-        if (p->lives[i].epoch > f->epoch)
-            return p->lives[i].proven;
-    return p->proven;
-}
-
-/* A recovery lets appends go on at the end it found, under a new leader epoch. */
-static void log_resume(struct store_log *log, bool bump) {
-    if ((log->cut || bump) && log->end > 0)
-        log_add_epoch(log, store_log_epoch(log) + 1, log->end);
-    log->cut = false;
-}
-
 static enum err replay_flush(struct store *st) {
     while (st->queued != NULL) {
         struct store_log *log = st->queued;
@@ -289,11 +265,10 @@ static enum err replay_reference(struct replay *p, const struct frame *f) {
     if (e != OK)
         return e;
     e = reference_check(s, position, n, header);
-    uint64_t proven = life_proven(p, f);
-    if (e != OK && (e != ERR_IO || f->seq > proven) && e != ERR_CORRUPT)
+    if (e != OK && (e != ERR_IO || f->seq > p->proven) && e != ERR_CORRUPT)
         return e; /* a bad sector is damage like any other only where it is known that there was data */
     if (e != OK) {
-        if (f->seq > proven) { /* never acknowledged: the log ends here */
+        if (f->seq > p->proven) { /* never acknowledged: the log ends here */
             log->cut = true;
             p->r->torn_bytes += n;
             return OK;
@@ -352,21 +327,6 @@ static enum err replay_apply(struct replay *p, const struct frame *f) {
     }
 }
 
-static bool frame_cut(const struct replay *p, const struct frame *f) {
-    for (size_t i = p->n_lives; i-- > 0 && p->lives[i].epoch > f->epoch;)
-        if (p->lives[i].first <= f->seq)
-            return true;
-    return false;
-}
-
-static void life_note(struct replay *p, const struct frame *f) {
-    if (p->n_lives == p->cap_lives) {
-        p->cap_lives = p->cap_lives == 0 ? 8 : p->cap_lives * 2;
-        p->lives = mem_realloc(p->lives, p->cap_lives * sizeof *p->lives);
-    }
-    p->lives[p->n_lives++] = (struct life){f->epoch, f->seq, p->proven};
-}
-
 static bool frame_follows(const struct replay *p, const struct frame *f) {
     /* A frame that an earlier recovery cut may stand in a file that is used again: its epoch is too low. */
     if (f->seq > p->from && f->epoch < p->epoch)
@@ -386,8 +346,7 @@ static size_t find_next(const struct replay *p, struct slice in, size_t at, stru
         if (hit == NULL)
             break;
         at = (size_t)(hit - in.p);
-        if (frame_parse(slice_of(in.p + at, in.n - at), f) && f->seq > p->expected && f->epoch >= p->epoch &&
-            !frame_cut(p, f))
+        if (frame_parse(slice_of(in.p + at, in.n - at), f) && f->seq > p->expected && f->epoch >= p->epoch)
             return at;
     }
     return in.n;
@@ -397,15 +356,8 @@ static enum err replay_take(struct replay *p, const struct frame *f) {
     p->expected = f->seq + 1;
     p->crc = f->crc;
     p->chain = true;
-    if (f->epoch > p->epoch) {
+    if (f->epoch > p->epoch)
         p->epoch = f->epoch;
-        if (p->scanning) {
-            life_note(p, f);
-        } else { /* what its recovery cut, it cut again just now */
-            for (struct store_log *log = p->st->logs; log != NULL; log = log->hh.next)
-                log_resume(log, false);
-        }
-    }
     if (f->seq > p->last_seen)
         p->last_seen = f->seq;
     if (f->durable > p->proven)
@@ -428,8 +380,6 @@ static enum err replay_bytes(struct replay *p, struct slice in) {
     while (at + FRAME_HEADER_BYTES <= in.n) {
         struct frame f;
         bool good = frame_parse(slice_of(in.p + at, in.n - at), &f);
-        if (good && !p->scanning && f.seq > p->from && frame_cut(p, &f))
-            break;
         if (good && frame_follows(p, &f)) {
             enum err e = replay_take(p, &f);
             if (e != OK)
@@ -439,11 +389,6 @@ static enum err replay_bytes(struct replay *p, struct slice in) {
         }
         if (p->expected <= p->from) { /* what the snapshot has is not missed */
             p->expected = p->from + 1;
-            p->chain = false;
-            continue;
-        }
-        if (good && f.seq < p->expected && f.epoch > p->epoch) { /* a later life goes on before what it cut */
-            p->expected = f.seq;
             p->chain = false;
             continue;
         }
@@ -532,16 +477,13 @@ static enum err replay_all(struct replay *p, struct listing *l, uint64_t first_n
         if (l->wal[i] < first_needed)
             continue;
         enum err e = replay_file(&scan, l->wal[i], &size);
-        if (e != OK) {
-            free(scan.lives);
+        if (e != OK)
             return e;
-        }
         replay_next_file(&scan);
     }
     p->proven = scan.proven;
     p->last_seen = scan.last_seen;
-    p->lives = scan.lives;
-    p->n_lives = scan.n_lives;
+    p->last_epoch = scan.epoch;
     for (size_t i = 0; i < l->n_wal; i++) {
         enum err e = OK;
         size = p->st->config.wal_file_bytes;
@@ -584,7 +526,9 @@ static enum err settle(struct store *st, bool bump_all) {
             any = true;
         }
         log->hw = log->end;
-        log_resume(log, bump_all && log->n_epochs > 0);
+        if ((log->cut || (bump_all && log->n_epochs > 0)) && log->end > 0)
+            log_add_epoch(log, store_log_epoch(log) + 1, log->end);
+        log->cut = false;
     }
     return any ? st->env->sync_now(st->env, NULL, "logs") : OK;
 }
@@ -613,10 +557,9 @@ enum err store_recover(struct store *st, struct store_recovery *r, struct error 
     x = replay_all(&p, &l, first_needed);
     report_missing(&p);
     uint64_t last = l.n_wal > 0 ? l.wal[l.n_wal - 1] : st->wal.number;
-    if (p.n_lives > 0 && p.lives[p.n_lives - 1].epoch > p.epoch)
-        p.epoch = p.lives[p.n_lives - 1].epoch;
+    if (p.last_epoch > p.epoch)
+        p.epoch = p.last_epoch;
     free(l.wal);
-    free(p.lives);
     /* With durability os what was shown may be lost without a trace: the epoch tells consumers. */
     bool bump = st->config.durability == DURABILITY_OS && (!clean || p.last_seen > p.from);
     if (x == OK)
@@ -631,13 +574,16 @@ enum err store_recover(struct store *st, struct store_recovery *r, struct error 
     st->checkpoint.seq = st->wal.seq;
     st->sealed = true;
     r->clean = clean && r->frames == 0;
-    /* Frames that were cut must never be read again as what follows the snapshot. */
+    /* Frames that were cut must never be read again as what follows a snapshot: so both
+     * snapshots that are kept are of after this recovery, and none of the WAL before it. */
     if (r->frames > 0 || p.last_seen > p.from || r->torn_bytes > 0 || bump || !found) {
         st->wal.number++; /* what the new snapshot needs begins behind all there is */
         x = snapshot_write_now(st, false);
+        if (x == OK)
+            x = snapshot_write_now(st, false);
         if (x != OK)
             return error_set(e, x, "cannot write a snapshot: %s", err_name(x));
-        wal_forget_before(st, first_needed);
+        wal_forget_before(st, st->wal.number);
         st->newest_snapshot_wal = st->wal.number;
     }
     return OK;
