@@ -109,8 +109,8 @@ static enum err format_check(struct store *st, struct error *e) {
         return OK;
     int version = 0;
     if (sscanf(text, "weir %d", &version) == 1 && version > STORE_FORMAT)
-        return error_set(e, ERR_UNSUPPORTED, "the data directory was written by a newer weir (format %d, this one knows %d); "
-                         "nothing was changed", version, STORE_FORMAT);
+        return error_set(e, ERR_UNSUPPORTED, "the data directory was written by a newer weir (format %d, this one knows "
+                         "%d); nothing was changed", version, STORE_FORMAT);
     return error_set(e, ERR_UNSUPPORTED, "the data directory's FORMAT file is not weir's; nothing was changed");
 }
 
@@ -125,8 +125,8 @@ static enum err directory_open(struct store *st, bool *fresh, struct error *e) {
         if (r != OK)
             return r;
     } else if (l.foreign) {
-        return error_set(e, ERR_UNSUPPORTED, "the directory is not empty and not weir's (it holds \"%s\"); nothing was changed. "
-                         "Choose another with --data", l.stranger);
+        return error_set(e, ERR_UNSUPPORTED, "the directory is not empty and not weir's (it holds \"%s\"); nothing was "
+                         "changed. Choose another with --data", l.stranger);
     }
     *fresh = !l.known && !l.format;
     /* Every time: a power cut may have left any of the three from a first start. */
@@ -412,8 +412,8 @@ static enum err replay_bytes(struct replay *p, struct slice in) {
             continue;
         }
         p->r->corrupt++;
-        log_error("frames %" PRIu64 " to %" PRIu64 " of the log were durable and are damaged; what follows is kept", p->expected,
-                  f.seq - 1);
+        log_error("frames %" PRIu64 " to %" PRIu64 " of the log were durable and are damaged; what follows is kept",
+                  p->expected, f.seq - 1);
         p->chain = false;
         p->expected = f.seq;
         at = next;
@@ -461,8 +461,8 @@ static void report_missing(struct replay *p) {
         if (log == NULL || log->start > m->last)
             continue;
         p->r->corrupt++;
-        log_error("a batch of %u bytes at offset %" PRId64 " was acknowledged and is damaged on disk; it is kept as it is",
-                  m->bytes, m->offset);
+        log_error("a batch of %u bytes at offset %" PRId64 " was acknowledged and is damaged on disk; it is kept as it "
+                  "is", m->bytes, m->offset);
     }
     free(p->missing);
     p->missing = NULL;
