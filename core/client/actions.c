@@ -17,6 +17,8 @@
 #include <stdlib.h>
 
 #define TIMEOUT_MS 9000
+#define TRY_AGAIN_US 200000
+#define TRY_FOR_US 10000000
 
 struct action_offset {
     char *topic;
@@ -45,7 +47,8 @@ struct action_part {
     struct action *action;
     struct rbroker *broker;
     struct conn *conn;
-    bool finding; /* asks for the coordinator first */
+    bool finding;       /* asks for the coordinator first */
+    struct timer timer; /* until it tries again */
 };
 
 /* ---- life ---- */
@@ -429,10 +432,52 @@ static void take_configs(struct action *a, const struct describe_configs_resp *m
     }
 }
 
+static struct rbroker *any_broker(struct reader *r);
+
+static void on_again(struct timer *timer, void *ctx) {
+    (void)ctx;
+    struct action_part *p = (struct action_part *)(void *)((char *)timer - offsetof(struct action_part, timer));
+    struct rbroker *b = any_broker(&p->client->reader);
+    for (struct action_part **at = &p->client->waiting; *at != NULL; at = &(*at)->next)
+        if (*at == p) {
+            *at = p->next;
+            break;
+        }
+    if (b != NULL) {
+        p->broker = b;
+        p->finding = true;
+        part_start(p);
+        return;
+    }
+    action_fail(p->action, KAFKA_COORDINATOR_NOT_AVAILABLE, "no broker can be reached");
+    part_done(p);
+}
+
+/* A coordinator that is being made, loads or has moved: worth asking for again. */
+static bool part_again(struct action_part *p, int16_t error) {
+    struct action *a = p->action;
+    bool passing = error == KAFKA_COORDINATOR_LOAD_IN_PROGRESS || error == KAFKA_COORDINATOR_NOT_AVAILABLE ||
+                   error == KAFKA_NOT_COORDINATOR;
+    if (!passing || a->parts_left != 1 || wire_now_us() - a->started_us > TRY_FOR_US)
+        return false;
+    free(a->event->text);
+    a->event->text = NULL;
+    a->event->error = 0;
+    a->failed = false;
+    p->conn = NULL;
+    p->next = p->client->waiting;
+    p->client->waiting = p;
+    p->timer.fire = on_again;
+    timers_set(&p->client->wire.timers, &p->timer, wire_now_us() + TRY_AGAIN_US);
+    return true;
+}
+
 static void take_find(struct action_part *p, const struct find_coordinator_resp *m) {
     int16_t error = m->coordinators.n > 0 ? m->coordinators.v[0].error_code : m->error_code;
     int32_t id = m->coordinators.n > 0 ? m->coordinators.v[0].node_id : m->node_id;
     struct rbroker *b = error == 0 ? reader_broker(&p->client->reader, id) : NULL;
+    if (part_again(p, error))
+        return;
     if (error != 0)
         action_error(p->action, error, SLICE_NULL);
     else if (b == NULL)
@@ -517,6 +562,8 @@ static void on_part(void *ctx, const struct conn_answer *a) {
         action_fail(p->action, KAFKA_UNKNOWN_SERVER_ERROR, "the broker's answer is malformed");
     }
     arena_fini(&arena);
+    if (p->action->failed && part_again(p, p->action->event->error))
+        return;
     part_done(p);
 }
 
@@ -625,8 +672,9 @@ void actions_free(struct client *c) {
         c->deferred = next;
     }
     while (c->waiting != NULL) {
-        struct action_part *next = c->waiting->next;
-        part_done(c->waiting);
-        c->waiting = next;
+        struct action_part *p = c->waiting;
+        c->waiting = p->next;
+        timers_cancel(&c->wire.timers, &p->timer);
+        part_done(p);
     }
 }
