@@ -101,6 +101,7 @@ struct rgroup {
     enum group_phase phase;
     bool described, fetched;        /* ever answered */
     bool dead;                      /* listed no more; freed when calls is 0 */
+    bool members_elsewhere;         /* a share or streams group: described by APIs that are not read here */
     uint32_t calls;                 /* in flight that point here */
     uint32_t describes_left;        /* of this reading */
     int64_t asked_us, commits_us;   /* commits_us: newest answer */

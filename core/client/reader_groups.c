@@ -548,8 +548,10 @@ static void groups_ask(struct reader *r, struct rbroker *b, struct rgroup **v, s
     size_t counts[2] = {0, 0};
     for (size_t i = 0; i < n; i++) {
         /* Share and streams groups keep what they are by other APIs. */
+        bool classic = v[i]->type[0] == '\0' || strcasecmp(v[i]->type, "classic") == 0;
         bool consumer = strcasecmp(v[i]->type, "consumer") == 0;
-        if (consumer || v[i]->type[0] == '\0' || strcasecmp(v[i]->type, "classic") == 0)
+        v[i]->members_elsewhere = !classic && !consumer;
+        if (!v[i]->members_elsewhere)
             kinds[consumer][counts[consumer]++] = v[i];
     }
     groups_ask_describe(r, b, kinds[0], counts[0], false);

@@ -177,8 +177,9 @@ static void group_copy(struct snapshot *s, struct model_group *to, const struct 
                                .out = g->out,
                                .at_us = g->lag_us};
     enum value_state unknown = g->why[0] != '\0' ? VALUE_FAILED : VALUE_WANTED;
-    to->n_members =
-        g->described ? (struct value){g->n_members, g->commits_us, VALUE_KNOWN} : (struct value){0, 0, unknown};
+    to->n_members = (struct value){0, 0, g->members_elsewhere ? VALUE_NONE : unknown};
+    if (g->described)
+        to->n_members = (struct value){g->n_members, g->commits_us, VALUE_KNOWN};
     to->n_topics =
         g->lag_us != 0 ? (struct value){g->rows.n_topics, g->lag_us, VALUE_KNOWN} : (struct value){0, 0, unknown};
     if (g->lag_us == 0 && g->lag.state == VALUE_WANTED)
