@@ -240,7 +240,11 @@ enum err broker_check_setting(const char *name, const char *value, struct error 
     if (row == NULL)
         return error_set(e, ERR_NOT_FOUND, "there is no broker config %.100s", name);
     static const char *const options[][2] = {
-        {"advertised.listeners", "--advertise"}, {"listeners", "--listen"}, {"log.dir", "--data"}, {"log.dirs", "--data"}};
+        {"advertised.listeners", "--advertise"},
+        {"listeners", "--listen"},
+        {"log.dir", "--data"},
+        {"log.dirs", "--data"},
+    };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (strcmp(name, options[i][0]) == 0)
             return error_set(e, ERR_INVALID, "%s is what %s says, not a setting", name, options[i][1]);
