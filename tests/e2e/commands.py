@@ -2,7 +2,6 @@
 """The commands: topics, groups, cluster; usage errors; read-only; what needs a yes."""
 import csv
 import io
-import os
 
 from e2e import contains, equal, main
 
@@ -127,24 +126,18 @@ def test_property_file(box):
 def test_configuration(box):
     b = box.broker()
     box.run('topics', 'create', 'a', '-b', b.address)
-    folder = box.env['XDG_CONFIG_HOME'] + '/weir'
-    os.makedirs(folder)
-
-    def write(name, text):
-        with open(f'{folder}/{name}', 'w', encoding='utf-8') as f:
-            f.write(text)
-    write('prod.conf', f'console = {{ broker = "{b.address}"; property = [ "client.id=x" ]; read_only = true; }};')
+    box.config(f'console = {{ broker = "{b.address}"; property = [ "client.id=x" ]; read_only = true; }};', 'prod.conf')
     equal([r['name'] for r in box.json('topics', '-c', 'prod')], ['a'], 'a profile by its name')
     contains(box.run('topics', 'create', 'b', '-c', 'prod', code=1).stderr, 'read-only')
-    write('weir.conf', f'console = {{ broker = "127.0.0.1:1"; timeout_ms = 5000; }};')
+    box.config(f'console = {{ broker = "127.0.0.1:1"; timeout_ms = 5000; }};')
     contains(box.run('topics', code=1).stderr, '127.0.0.1:1')
     equal(len(box.json('topics', '-b', b.address)), 1, 'what is typed goes first')
-    write('weir.conf', f'serve = {{ data = "{box.dir}/other"; listen = "127.0.0.1:0"; }};')
+    box.config(f'serve = {{ data = "{box.dir}/other"; listen = "127.0.0.1:0"; }};')
     box.run('topics', 'create', 'elsewhere')
     equal([r['name'] for r in box.json('topics', '--data', box.dir + '/other')], ['elsewhere'], "the broker's own group")
-    write('weir.conf', 'console = {\n  colour = "red";\n};')
+    box.config('console = {\n  colour = "red";\n};')
     contains(box.run('topics', code=2).stderr, 'weir.conf:2: console has no setting colour')
-    write('weir.conf', 'console = {\n  read_only = "maybe";\n};')
+    box.config('console = {\n  read_only = "maybe";\n};')
     contains(box.run('topics', code=2).stderr, 'true or false')
     contains(box.run('topics', '-c', 'none', code=2).stderr, 'none')
 

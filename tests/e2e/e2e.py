@@ -55,6 +55,12 @@ class Box:
         self.env = dict(os.environ, HOME=self.dir, XDG_DATA_HOME=os.path.join(self.dir, 'share'),
                         XDG_CONFIG_HOME=os.path.join(self.dir, 'config'), LC_ALL='C.UTF-8', TERM='xterm-256color')
         self.env.pop('NO_COLOR', None)
+        self.config('serve = { listen = "127.0.0.1:0"; };')        # tests run side by side
+
+    def config(self, text, name='weir.conf'):
+        os.makedirs(self.env['XDG_CONFIG_HOME'] + '/weir', exist_ok=True)
+        with open(f'{self.env["XDG_CONFIG_HOME"]}/weir/{name}', 'w', encoding='utf-8') as f:
+            f.write(text)
 
     def broker(self, *options, data=None):
         b = Broker(data or self.data, *options, env=self.env)

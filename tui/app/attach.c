@@ -90,9 +90,9 @@ static void leave(void *ctx, bool stop_broker) {
 /* ---- together ---- */
 
 static void make_notice(struct attach *a) {
-    if (a->place.other_port)
-        snprintf(a->notice, sizeof a->notice,
-                 "port " PLACE_USUAL_PORT " is taken by another program: this broker listens on %s", a->place.address);
+    if (a->place.taken[0] != '\0')
+        snprintf(a->notice, sizeof a->notice, "%.200s is taken by another program: this broker listens on %.200s",
+                 a->place.taken, a->place.address);
     else if (a->place.kind == PLACE_ATTACHED)
         snprintf(a->notice, sizeof a->notice, "attached to the broker that was running already at %s",
                  a->place.address);

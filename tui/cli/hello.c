@@ -71,9 +71,9 @@ static bool connect_step(struct hello *h) {
     const struct place *p = &h->s.place;
     static const char *const kinds[] = {"", ", weir's own broker, already running",
                                         ", weir's own broker, started for this"};
-    return tell(h, true, "connect", "%s%s%s%s%s", p->address, kinds[p->kind],
+    return tell(h, true, "connect", "%s%s%s%s%s%s", p->address, kinds[p->kind],
                 p->durability[0] != '\0' ? ", durability " : "", p->durability,
-                p->other_port ? " (port " PLACE_USUAL_PORT " is taken by another program)" : "");
+                p->taken[0] != '\0' ? ", because another program has " : "", p->taken);
 }
 
 static bool create_step(struct hello *h) {

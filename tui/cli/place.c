@@ -231,9 +231,10 @@ static enum err start_once(struct place *p, const struct cli_options *o, const c
 
 static enum err start(struct place *p, const struct cli_options *o, struct error *e) {
     p->kind = PLACE_STARTED;
-    enum err r = start_once(p, o, o->listen != NULL ? o->listen : "127.0.0.1:" PLACE_USUAL_PORT, e);
+    const char *listen = o->listen != NULL ? o->listen : "127.0.0.1:" PLACE_USUAL_PORT;
+    enum err r = start_once(p, o, listen, e);
     if (r == ERR_EXISTS) {
-        p->other_port = true;
+        snprintf(p->taken, sizeof p->taken, "%s", listen);
         r = start_once(p, o, "127.0.0.1:0", e);
     }
     return r == OK ? hold_on(p, e) : r;

@@ -24,7 +24,7 @@ struct place {
     char durability[16];              /* "" for a remote one */
     char *data_dir;                   /* NULL for a remote one */
     bool ephemeral;                   /* the broker removes the directory at its end */
-    bool other_port;                  /* the usual port was taken */
+    char taken[300];                  /* the address it should have had and another program has; "": none */
     int control_fd;                   /* -1 for a remote one */
     pid_t child;                      /* PLACE_STARTED */
 };
