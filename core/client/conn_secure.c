@@ -173,7 +173,8 @@ static void conn_ask_login(struct conn *c) {
     int version = conn_version(c, rq.message->key, rq.max_version);
     if (version < 0 || (rq.message == PROTO_MESSAGE(sasl_handshake_req) && version < 1)) {
         c->broken = ERR_UNSUPPORTED;
-        snprintf(c->broken_why, sizeof c->broken_why, "%s knows no login that weir speaks (Kafka 1.0 or newer)", c->name);
+        snprintf(c->broken_why, sizeof c->broken_why, "%s knows no login that weir speaks (Kafka 1.0 or newer)",
+                 c->name);
         return;
     }
     conn_enqueue(c, rq.message, version, &rq.body, conn_on_login, c);

@@ -47,8 +47,8 @@ char *rdk_refusal(const struct client *c, int code, const char *text) {
         buf_puts(&b, c->reader.why); /* the same refusal, in better words */
     else if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION && scram && rd_kafka_version() < SCRAM_MENDED)
         buf_printf(&b,
-                   "librdkafka %s, which produces, cannot log in by %s to Kafka 3.7.2, 3.8.1 and newer (they refuse its "
-                   "nonce) · reading works without it; to produce: librdkafka 2.6.1, or sasl.mechanism=PLAIN",
+                   "librdkafka %s, which produces, cannot log in by %s to Kafka 3.7.2, 3.8.1 and newer (they refuse "
+                   "its nonce) · reading works without it; to produce: librdkafka 2.6.1, or sasl.mechanism=PLAIN",
                    rd_kafka_version_str(), mechanism);
     else
         buf_printf(&b, "librdkafka: %s", text_safe(slice_cstr(text), safe, sizeof safe));

@@ -30,8 +30,8 @@ void security_fini(struct security *s) {
 
 static enum err no_value(const struct client_property *p, const char *values, struct error *e) {
     char safe[128];
-    return error_set(e, ERR_INVALID, "%s: %s is none of %s", p->name, text_safe(slice_cstr(p->value), safe, sizeof safe),
-                     values);
+    return error_set(e, ERR_INVALID, "%s: %s is none of %s", p->name,
+                     text_safe(slice_cstr(p->value), safe, sizeof safe), values);
 }
 
 static enum err take_protocol(struct security *s, const struct client_property *p, struct error *e) {
@@ -70,7 +70,10 @@ static bool only_librdkafka(const char *name) { return strncmp(name, "ssl.", 4) 
 static enum err take_one(struct security *s, const struct client_property *p, const char **mechanism,
                          const char **foreign, struct error *e) {
     bool verify = true;
-    struct { const char *name; char **slot; } texts[] = {
+    struct {
+        const char *name;
+        char **slot;
+    } texts[] = {
         {"sasl.username", &s->login.user},
         {"sasl.password", &s->login.password},
         {"ssl.ca.location", &s->tls_settings.ca_location},
@@ -127,7 +130,8 @@ enum err security_init(struct security *s, const struct client_property *propert
         err = take_login(s, mechanism, e);
     if (err == OK && s->tls && foreign != NULL && s->refused.code == OK)
         error_set(&s->refused, ERR_UNSUPPORTED,
-                  "%s is for librdkafka alone: weir's own connections do not know it and will not do without it", foreign);
+                  "%s is for librdkafka alone: weir's own connections do not know it and will not do without it",
+                  foreign);
     if (s->tls_settings.ca_location != NULL && strcmp(s->tls_settings.ca_location, "probe") == 0)
         keep(&s->tls_settings.ca_location, NULL); /* librdkafka's word for "find the system's" */
     if (err != OK)

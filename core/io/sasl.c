@@ -101,8 +101,7 @@ static enum err take_handshake(struct sasl *s, const struct sasl_handshake_resp 
                          "plaintext or ssl?",
                          s->peer);
     if (r->error_code != 0)
-        return error_set(e, ERR_AUTH, "%s refused to begin a login: %s", s->peer,
-                         kafka_error_name(r->error_code));
+        return error_set(e, ERR_AUTH, "%s refused to begin a login: %s", s->peer, kafka_error_name(r->error_code));
     s->state = SASL_AUTHENTICATE;
     if (is_scram(s))
         return scram_token(s, SLICE_NULL, e);

@@ -22,9 +22,7 @@
 #define SALT_MAX 1024
 #define BASE64_BITS_PER_CHAR 6
 
-static const EVP_MD *hash_of(const struct scram *s) {
-    return s->hash == SCRAM_SHA_256 ? EVP_sha256() : EVP_sha512();
-}
+static const EVP_MD *hash_of(const struct scram *s) { return s->hash == SCRAM_SHA_256 ? EVP_sha256() : EVP_sha512(); }
 
 static size_t hash_size(const struct scram *s) { return s->hash == SCRAM_SHA_256 ? 32 : 64; }
 
@@ -171,8 +169,7 @@ static enum err check_signature(struct scram *s, struct slice from_server, struc
     char safe[128];
     if (take_attribute(&rest, 'e', &value))
         return error_set(e, ERR_AUTH, "refused the login: %s", text_safe(value, safe, sizeof safe));
-    if (!take_attribute(&rest, 'v', &value) || !base64_get(value, signature, sizeof signature, &n) ||
-        n != hash_size(s))
+    if (!take_attribute(&rest, 'v', &value) || !base64_get(value, signature, sizeof signature, &n) || n != hash_size(s))
         return error_set(e, ERR_CORRUPT, "ended the SCRAM exchange with a message that makes no sense");
     if (CRYPTO_memcmp(signature, s->signature, n) != 0)
         return error_set(e, ERR_AUTH,

@@ -31,11 +31,11 @@ struct tls_context {
 
 struct tls {
     SSL *ssl;
-    BIO *in, *out;                  /* owned by ssl */
+    BIO *in, *out; /* owned by ssl */
     struct tls_context *context;
     enum tls_state state;
-    bool fed;                       /* anything came yet */
-    X509 *leaf, *bad;               /* whose verification failed: the broker's, and the one at fault */
+    bool fed;         /* anything came yet */
+    X509 *leaf, *bad; /* whose verification failed: the broker's, and the one at fault */
     char host[HOST_SIZE], peer[PEER_SIZE];
 };
 
@@ -100,6 +100,13 @@ static enum err load_authorities(SSL_CTX *ctx, const char *location, struct erro
     return ok == 1 ? OK : unreadable("the file of authorities", location, "ssl.ca.location", e);
 }
 
+static enum err foreign_key(const char *path, struct error *e) {
+    char safe[256];
+    ERR_clear_error();
+    return error_set(e, ERR_INVALID, "the private key %s (ssl.key.location) is not the one of ssl.certificate.location",
+                     text_safe(slice_cstr(path), safe, sizeof safe));
+}
+
 static enum err load_key(SSL_CTX *ctx, const struct tls_settings *s, struct error *e) {
     if (SSL_CTX_use_PrivateKey_file(ctx, s->key, SSL_FILETYPE_PEM) == 1)
         return OK;
@@ -108,18 +115,19 @@ static enum err load_key(SSL_CTX *ctx, const struct tls_settings *s, struct erro
     bool cipher = ERR_GET_LIB(code) == ERR_LIB_PEM || ERR_GET_LIB(code) == ERR_LIB_PROV ||
                   ERR_GET_LIB(code) == ERR_LIB_EVP || ERR_GET_LIB(code) == ERR_LIB_PKCS12;
     int reason = ERR_GET_REASON(code);
+    if (ERR_GET_LIB(code) == ERR_LIB_X509)
+        return foreign_key(s->key, e);
     if (!cipher || reason == PEM_R_NO_START_LINE)
         return unreadable("the private key", s->key, "ssl.key.location", e);
     text_safe(slice_cstr(s->key), safe, sizeof safe);
     ERR_clear_error();
     if (s->key_password == NULL)
-        return error_set(e, ERR_AUTH, "the private key %s (ssl.key.location) needs its password · ssl.key.password=",
-                         safe);
+        return error_set(e, ERR_AUTH,
+                         "the private key %s (ssl.key.location) needs its password · ssl.key.password=", safe);
     return error_set(e, ERR_AUTH, "the private key %s (ssl.key.location) does not open with ssl.key.password", safe);
 }
 
 static enum err load_identity(SSL_CTX *ctx, const struct tls_settings *s, struct error *e) {
-    char safe[256];
     if (s->certificate == NULL && s->key == NULL)
         return OK;
     if (s->certificate == NULL || s->key == NULL)
@@ -131,11 +139,7 @@ static enum err load_identity(SSL_CTX *ctx, const struct tls_settings *s, struct
     enum err err = load_key(ctx, s, e);
     if (err != OK)
         return err;
-    if (SSL_CTX_check_private_key(ctx) == 1)
-        return OK;
-    ERR_clear_error();
-    return error_set(e, ERR_INVALID, "the private key %s (ssl.key.location) is not the one of ssl.certificate.location",
-                     text_safe(slice_cstr(s->key), safe, sizeof safe));
+    return SSL_CTX_check_private_key(ctx) == 1 ? OK : foreign_key(s->key, e);
 }
 
 /* Keeps what the sentence will be about: OpenSSL forgets certificates that it refuses. */
@@ -349,8 +353,9 @@ static enum err refuse_certificate(struct tls *t, long verdict, struct error *e)
                   : verdict == X509_V_ERR_CERT_HAS_EXPIRED ? X509_get0_notAfter(t->bad)
                                                            : X509_get0_notBefore(t->bad),
                   text, sizeof text);
-        error_set(e, ERR_AUTH, "%s shows a certificate that %s %s · it needs a new one, or this machine's clock is wrong",
-                  t->peer, verdict == X509_V_ERR_CERT_HAS_EXPIRED ? "expired at" : "is not valid before", text);
+        error_set(e, ERR_AUTH,
+                  "%s shows a certificate that %s %s · it needs a new one, or this machine's clock is wrong", t->peer,
+                  verdict == X509_V_ERR_CERT_HAS_EXPIRED ? "expired at" : "is not valid before", text);
         break;
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
@@ -378,7 +383,7 @@ static enum err refuse_alert(struct tls *t, int alert, struct error *e) {
     bool own = t->context->has_certificate;
     char text[160];
     switch (alert) {
-    case SSL_AD_HANDSHAKE_FAILURE:  /* how TLS 1.2 says "certificate required" */
+    case SSL_AD_HANDSHAKE_FAILURE: /* how TLS 1.2 says "certificate required" */
     case SSL_AD_NO_CERTIFICATE:
     case SSL_AD_CERTIFICATE_REQUIRED:
     case SSL_AD_BAD_CERTIFICATE:
@@ -397,7 +402,8 @@ static enum err refuse_alert(struct tls *t, int alert, struct error *e) {
     if (own && (alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_BAD_CERTIFICATE || alert == SSL_AD_CERTIFICATE_UNKNOWN ||
                 alert == SSL_AD_CERTIFICATE_EXPIRED || alert == SSL_AD_CERTIFICATE_REVOKED ||
                 alert == SSL_AD_UNSUPPORTED_CERTIFICATE || alert == SSL_AD_HANDSHAKE_FAILURE))
-        return error_set(e, ERR_AUTH, "%s does not accept our certificate (ssl.certificate.location): %s", t->peer, text);
+        return error_set(e, ERR_AUTH, "%s does not accept our certificate (ssl.certificate.location): %s", t->peer,
+                         text);
     return error_set(e, ERR_NET, "%s broke off the TLS connection: %s", t->peer, text);
 }
 
