@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,8 +54,9 @@ static void send_all(int fd, const uint8_t *p, size_t n) {
 
 static void versions_answer(struct fake *f, struct api_versions_resp *r, struct arena *a) {
     static const int16_t keys[][3] = {
-        {API_METADATA, 0, 12},    {API_LIST_OFFSETS, 1, 7},     {API_LIST_GROUPS, 0, 4},  {API_DESCRIBE_GROUPS, 0, 5},
-        {API_OFFSET_FETCH, 1, 8}, {API_DESCRIBE_CONFIGS, 1, 4}, {API_API_VERSIONS, 0, 3}, {API_CREATE_TOPICS, 2, 7}};
+        {API_METADATA, 0, 12},       {API_LIST_OFFSETS, 1, 7},  {API_LIST_GROUPS, 0, 4},
+        {API_DESCRIBE_GROUPS, 0, 5}, {API_OFFSET_FETCH, 1, 8},  {API_DESCRIBE_CONFIGS, 1, 4},
+        {API_API_VERSIONS, 0, 3},    {API_CREATE_TOPICS, 2, 7}, {API_FETCH, 4, 12}};
     size_t n = sizeof keys / sizeof *keys;
     r->api_keys.v = arena_zalloc(a, n * sizeof *r->api_keys.v);
     r->api_keys.n = (int32_t)n;
@@ -101,6 +103,14 @@ static void metadata_answer(struct fake *f, const struct metadata_req *q, struct
     r->topics.n = f->second_topic ? 2 : 1;
     topic_answer(f, &r->topics.v[0], "alpha", a);
     topic_answer(f, &r->topics.v[1], "beta", a);
+    if (q->topics.n == 1) {
+        r->topics.n = 1;
+        if (!slice_is(q->topics.v[0].name, "alpha")) {
+            r->topics.v[0].name = q->topics.v[0].name;
+            r->topics.v[0].error_code = 3;
+            r->topics.v[0].partitions.n = 0;
+        }
+    }
 }
 
 static void offsets_answer(struct fake *f, const struct list_offsets_req *q, struct list_offsets_resp *r,
@@ -205,6 +215,53 @@ static void create_answer(const struct create_topics_req *q, struct create_topic
     }
 }
 
+/* The batch that holds the offset; as real ones do, it may begin before it. */
+static struct slice fetch_batch(struct fake *f, int64_t offset, int32_t partition, struct arena *a) {
+    struct batch_builder b = {0};
+    struct buf out = {0};
+    int64_t base = offset / 10 * 10 < f->start ? f->start : offset / 10 * 10;
+    struct record_header header = {SLICE("at"), SLICE("head-er")};
+    batch_start(&b, base, 1700000000000);
+    for (int64_t i = base; i < base + 10 && i < f->end; i++) {
+        char value[32];
+        int n = snprintf(value, sizeof value, "value-%d-%lld", partition, (long long)i);
+        batch_add(&b, i - base, 1700000000000 + i, i % 2 == 0 ? SLICE("even") : SLICE_NULL, slice_of(value, (size_t)n),
+                  &header, i % 10 == 7);
+    }
+    weir_assert(batch_finish(&b, (enum batch_codec)f->codec, &out) == OK);
+    if (f->rotten)
+        out.p[out.n - 1] ^= 1;
+    struct slice bytes = arena_dup(a, buf_slice(&out));
+    buf_fini(&out);
+    batch_builder_fini(&b);
+    return bytes;
+}
+
+static void fetch_answer(struct fake *f, const struct fetch_req *q, struct fetch_resp *r, struct arena *a) {
+    bool empty = true;
+    r->responses.n = 1;
+    r->responses.v = arena_zalloc(a, sizeof *r->responses.v);
+    r->responses.v[0].topic = q->topics.v[0].topic;
+    int32_t n = q->topics.v[0].partitions.n;
+    r->responses.v[0].partitions.n = n;
+    r->responses.v[0].partitions.v = arena_zalloc(a, (size_t)n * sizeof *r->responses.v[0].partitions.v);
+    for (int32_t i = 0; i < n; i++) {
+        const struct fetch_req_partition *from = &q->topics.v[0].partitions.v[i];
+        struct fetch_resp_partition *to = &r->responses.v[0].partitions.v[i];
+        proto_init(PROTO_STRUCT(fetch_resp_partition), to);
+        to->partition_index = from->partition;
+        to->high_watermark = f->end;
+        to->log_start_offset = f->start;
+        if (from->fetch_offset < f->start || from->fetch_offset > f->end)
+            to->error_code = 1;
+        else if (from->fetch_offset < f->end)
+            to->records = fetch_batch(f, from->fetch_offset, from->partition, a);
+        empty = empty && to->records.n == 0;
+    }
+    if (empty)
+        poll(NULL, 0, 2); /* the long poll */
+}
+
 static void answer(struct fake *f, struct peer *peer, const struct proto_request_header *h, struct slice body) {
     union {
         struct api_versions_req versions;
@@ -215,6 +272,7 @@ static void answer(struct fake *f, struct peer *peer, const struct proto_request
         struct offset_fetch_req commits;
         struct describe_configs_req configs;
         struct create_topics_req create;
+        struct fetch_req fetch;
     } q;
     union {
         struct api_versions_resp versions;
@@ -225,6 +283,7 @@ static void answer(struct fake *f, struct peer *peer, const struct proto_request
         struct offset_fetch_resp commits;
         struct describe_configs_resp configs;
         struct create_topics_resp create;
+        struct fetch_resp fetch;
     } r;
     int16_t version = h->version;
     bool refuse = h->key == API_API_VERSIONS && f->old && version > 0;
@@ -247,6 +306,7 @@ static void answer(struct fake *f, struct peer *peer, const struct proto_request
     case API_DESCRIBE_GROUPS: describe_answer(&r.describe, &a); break;
     case API_OFFSET_FETCH: commits_answer(f, &r.commits, &a, version); break;
     case API_DESCRIBE_CONFIGS: configs_answer(f, &q.configs, &r.configs, &a); break;
+    case API_FETCH: fetch_answer(f, &q.fetch, &r.fetch, &a); break;
     case API_CREATE_TOPICS: create_answer(&q.create, &r.create, &a); break;
     default: weir_assert(!"a request the fake did not offer");
     }

@@ -4,6 +4,7 @@
 #define WEIR_TESTS_FAKE_BROKER_H
 
 #include "core/proto/apis.h"
+#include "core/proto/batch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,6 +32,8 @@ struct fake {
     _Atomic int leader;             /* of every partition; 1 is the broker itself */
     _Atomic int64_t start, end, committed;  /* of every partition of "alpha"; group "crew" */
     _Atomic bool compacted;
+    _Atomic int codec;              /* of the batches that Fetch gives: ten records each, "value-OFFSET" */
+    _Atomic bool rotten;            /* one bit of every batch is wrong */
     _Atomic int seen[FAKE_KEYS];       /* requests by key */
     _Atomic bool auto_create_seen;  /* a Metadata request that would have created topics */
     /* private */
