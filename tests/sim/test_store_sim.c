@@ -499,7 +499,11 @@ static void do_fault(struct run *run) {
         totals.sync_failures++;
         break;
     case 1: env_sim_fail(sim, ENV_SIM_WRITE, 1 + below(run, 20), 1, below(run, 2) ? ERR_IO : ERR_NO_SPACE); break;
-    case 2: env_sim_fail(sim, ENV_SIM_OPEN, 1 + below(run, 10), 1, below(run, 2) ? ERR_IO : ERR_NO_SPACE); break;
+    case 2: {
+        static const enum err results[] = {ERR_IO, ERR_NO_SPACE, ERR_LIMIT};
+        env_sim_fail(sim, ENV_SIM_OPEN, 1 + below(run, 10), 1, results[below(run, 3)]);
+        break;
+    }
     default:
         run->full = !run->full;
         env_sim_set_free_bytes(sim, run->full ? below(run, 30000) : UINT64_C(1) << 30);

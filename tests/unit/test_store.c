@@ -478,8 +478,6 @@ static void test_segments_roll(void **state) {
     world_fini(&w);
 }
 
-/* ---- by time ---- */
-
 static void assert_time(struct world *w, struct store_log *log, int64_t ts, int64_t offset, int64_t found) {
     int64_t o, t;
     enum err e;
@@ -489,6 +487,56 @@ static void assert_time(struct world *w, struct store_log *log, int64_t ts, int6
     assert_int_equal(o, offset);
     assert_int_equal(t, found);
 }
+
+/* The index is a cache: whatever happens to its file, reads find their place. */
+static void test_index(void **state) {
+    (void)state;
+    static const char path[] = "logs/aa010000000000000000000000000001-0/00000000000000000000.index";
+    struct world w;
+    world_init(&w, 1);
+    w.config.wal_file_bytes = 4 << 20;
+    w.config.inline_max_bytes = 4096;
+    assert_ok(world_open(&w));
+    struct store_log *log = log_of(&w, 1);
+    for (uint32_t i = 0; i < 1000; i++) {
+        append(log, (struct batch_spec){.tag = i, .count = 3, .value_bytes = 300, .ts = i, .step_ms = 0});
+        if (i % 50 == 0)
+            world_settle(&w);
+    }
+    world_settle(&w);
+    struct random r = {5};
+    for (int life = 0; life < 5; life++) {
+        log = log_of(&w, 1);
+        for (int i = 0; i < 100; i++) {
+            int64_t offset = (int64_t)random_below(&r, 3000);
+            struct buf out = {0};
+            struct batch b;
+            enum err e;
+            while ((e = store_read(log, offset, 3000, 5000, true, &out)) == ERR_AGAIN)
+                env_sim_run_until_idle(w.sim);
+            assert_ok(e);
+            assert_ok(batch_parse(buf_slice(&out), &b));
+            assert_int_equal(b.base_offset, offset / 3 * 3);
+            assert_int_equal(batch_tag(&b), offset / 3);
+            buf_fini(&out);
+            assert_true(store_log_bytes_between(log, offset, 3000) <= store_log_bytes(log));
+            assert_time(&w, log, offset / 3, offset / 3 * 3, offset / 3);
+        }
+        reopen(&w, life % 2 == 0);
+        world_close(&w);
+        size_t n = env_sim_bytes(w.sim, path).n;
+        assert_true(n > 0 || life > 0); /* a power cut may take it: nobody syncs a cache */
+        if (n == 0 || life == 1)
+            env_sim_put(w.sim, path, SLICE("not an index at all, but some text of another kind"));
+        else if (life > 1)
+            for (int i = 0; i < 20; i++)
+                env_sim_flip(w.sim, path, random_below(&r, n), (uint8_t)(1u << random_below(&r, 8)));
+        assert_ok(world_open(&w));
+    }
+    world_fini(&w);
+}
+
+/* ---- by time ---- */
 
 static void assert_max_time(struct world *w, struct store_log *log, int64_t offset, int64_t found) {
     int64_t o, t;
@@ -669,7 +717,8 @@ int main(void) {
         cmocka_unit_test(test_cold_read_then_gone),  cmocka_unit_test(test_map),
         cmocka_unit_test(test_topic_drop),           cmocka_unit_test(test_log_start),
         cmocka_unit_test(test_retention),            cmocka_unit_test(test_no_retention_without_delete),
-        cmocka_unit_test(test_segments_roll),        cmocka_unit_test(test_find_time),
+        cmocka_unit_test(test_segments_roll),        cmocka_unit_test(test_index),
+        cmocka_unit_test(test_find_time),
         cmocka_unit_test(test_find_append_time),     cmocka_unit_test(test_sequences),
         cmocka_unit_test(test_sequence_wraps),       cmocka_unit_test(test_producers_expire),
     };
