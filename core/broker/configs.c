@@ -24,18 +24,24 @@ static const struct config_row topic_rows[] = {
 #define TOPIC(name_, type_, def_, broker_, rule_, acts_, doc_) \
     {.name = name_, .type = CONFIG_##type_, .def = def_, .broker = broker_, .rule = rule_, .acts = acts_, .doc = doc_},
 #define BROKER(...)
+#define INERT(...)
 #include "core/broker/configs.def"
 #undef TOPIC
 #undef BROKER
+#undef INERT
 };
 static const struct config_row broker_rows[] = {
 #define TOPIC(...)
 #define BROKER(name_, type_, def_, rule_, update_, acts_, doc_) \
     {.name = name_, .type = CONFIG_##type_, .def = def_, .rule = rule_, .update = UPDATE_##update_, .acts = acts_, \
      .doc = doc_},
+#define INERT(name_, type_, def_) \
+    {.name = name_, .type = CONFIG_##type_, .def = def_, .rule = "", \
+     .doc = "One of Kafka's; nothing in weir depends on it, so it cannot be changed while it runs."},
 #include "core/broker/configs.def"
 #undef TOPIC
 #undef BROKER
+#undef INERT
 };
 #define N_TOPIC_ROWS (sizeof topic_rows / sizeof *topic_rows)
 #define N_BROKER_ROWS (sizeof broker_rows / sizeof *broker_rows)

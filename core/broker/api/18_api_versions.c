@@ -2,9 +2,10 @@
  *
  * v3 client software and features, flexible, but its response header is always
  * the old one.  An unknown version is answered before it gets here (request.c).
- * metadata.version is the only feature: transaction.version and group.version
- * stay unfinalized until transactions and KIP-848 groups are served, as clients
- * take them for a promise.  Versions 0-3 could not carry a feature with minimum 0. */
+ * metadata.version is the only finalized feature: transaction.version and
+ * group.version are supported at level 0, which means without, until transactions
+ * and KIP-848 groups are served; clients take a finalized level for a promise.
+ * Versions 0-3 cannot carry a feature with minimum 0. */
 #include "core/broker/internal.h"
 
 #include <ctype.h>
@@ -24,11 +25,13 @@ static bool software_name_valid(struct slice s) {
 }
 
 static void fill_features(struct request *rq, struct api_versions_resp *resp) {
-    resp->supported_features.n = 1;
-    resp->supported_features.v = request_array(rq, api_versions_resp_supported_feature_key, 1);
+    resp->supported_features.n = rq->header.version >= 4 ? 3 : 1;
+    resp->supported_features.v = request_array(rq, api_versions_resp_supported_feature_key, 3);
     resp->supported_features.v[0].name = SLICE("metadata.version");
     resp->supported_features.v[0].min_version = METADATA_VERSION_MIN;
     resp->supported_features.v[0].max_version = METADATA_VERSION_MAX;
+    resp->supported_features.v[1].name = SLICE("group.version");
+    resp->supported_features.v[2].name = SLICE("transaction.version");
     resp->finalized_features_epoch = FEATURES_EPOCH;
     resp->finalized_features.n = 1;
     resp->finalized_features.v = request_array(rq, api_versions_resp_finalized_feature_key, 1);
