@@ -80,6 +80,7 @@ struct segment {
     int64_t base, next;       /* first offset, offset after the last */
     uint64_t bytes;           /* appended (perhaps still queued) */
     uint64_t flushed;         /* written */
+    uint64_t settled;         /* in the snapshot this start began with: never cut, so its saved index holds */
     int64_t max_timestamp;    /* -1: none */
     int64_t created_ms;
     struct seg_handle *handle;

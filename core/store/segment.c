@@ -1,9 +1,9 @@
 /* Segment files: names, open handles (LRU) and the sparse index.
  *
  * A segment's file holds batches one behind the other.  The index has an entry
- * for about every 64 KiB; it is a cache: saved beside the segment as 16-byte
- * entries (delta u32, position u32, max timestamp i64), checked when loaded and
- * built again from the batches when in doubt. */
+ * for about every 64 KiB; it is a cache: saved beside the segment as 20-byte
+ * entries (delta u32, position u32, max timestamp i64, crc u32), never synced,
+ * checked when loaded and built again from the batches when in doubt. */
 #include "core/store/internal.h"
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define SCAN_BYTES (1u << 20)
-#define SAVED_ENTRY_BYTES 16
+#define SAVED_ENTRY_BYTES 20
 
 void log_dir(const struct log_key *key, char out[LOG_DIR_BYTES]) {
     char hex[33];
@@ -234,14 +234,17 @@ static void index_read_saved(struct segment *s) {
     segment_path(s, true, path);
     if (env->open(env, path, ENV_READ, &file) != OK)
         return;
-    if (env->size(env, file, &size) == OK && size <= s->bytes / INDEX_EVERY_BYTES * SAVED_ENTRY_BYTES + SAVED_ENTRY_BYTES) {
+    uint64_t most = (s->bytes / INDEX_EVERY_BYTES + 1) * SAVED_ENTRY_BYTES;
+    if (env->size(env, file, &size) == OK && size <= most) {
         uint8_t *p = mem_alloc(size + 1);
         size_t got = 0;
         if (env->read(env, file, 0, p, size, &got, ENV_READ_WAIT) == OK) {
             for (size_t at = 0; at + SAVED_ENTRY_BYTES <= got; at += SAVED_ENTRY_BYTES) {
                 struct index_entry e = {be32_get(p + at), be32_get(p + at + 4), (int64_t)be64_get(p + at + 8)};
                 const struct index_entry *last = s->n_index > 0 ? &s->index[s->n_index - 1] : NULL;
-                if (e.position >= s->flushed || s->base + e.delta >= s->next ||
+                /* Behind what is settled it may be the index of batches that a recovery cut. */
+                if (crc32c(0, p + at, 16) != be32_get(p + at + 16) || e.position >= s->settled ||
+                    s->base + e.delta >= s->next ||
                     (last && (e.position <= last->position || e.delta <= last->delta)))
                     break;
                 index_push(s, e);
@@ -293,9 +296,11 @@ void segment_index_save(struct segment *s) {
         buf_put_be32(&bytes, s->index[i].delta);
         buf_put_be32(&bytes, s->index[i].position);
         buf_put_be64(&bytes, (uint64_t)s->index[i].max_timestamp);
+        buf_put_be32(&bytes, crc32c(0, bytes.p + bytes.n - 16, 16));
     }
     struct slice v = buf_slice(&bytes);
-    if (env->write(env, file, (uint64_t)s->saved_index * SAVED_ENTRY_BYTES, &v, 1) == OK)
+    uint64_t at = (uint64_t)s->saved_index * SAVED_ENTRY_BYTES; /* what stands behind it is of another life */
+    if (env->truncate(env, file, at) == OK && env->write(env, file, at, &v, 1) == OK)
         s->saved_index = s->n_index;
     env->close(env, file);
     buf_fini(&bytes);

@@ -179,7 +179,7 @@ static void take_log(struct store *st, struct cursor *c) {
     for (uint32_t n = take32(c); n > 0 && !c->bad; n--) {
         struct segment *s = segment_add(log, take64(c), 0);
         s->next = take64(c);
-        s->bytes = s->flushed = (uint64_t)take64(c);
+        s->bytes = s->flushed = s->settled = (uint64_t)take64(c);
         s->max_timestamp = take64(c);
         s->created_ms = take64(c);
     }
