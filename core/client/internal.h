@@ -142,6 +142,7 @@ struct reader {
     struct slice cluster_id;        /* heap */
     int32_t controller, controller_epoch, metadata_controller;
     bool controller_true;
+    bool zookeeper;                 /* no DescribeQuorum: Metadata's controller is the real one */
     struct rbroker **brokers;       /* by id; never freed before the reader */
     size_t n_brokers;
     struct rtopic *topics, **topics_sorted;

@@ -528,7 +528,7 @@ void reader_reconnect(struct reader *r, const char *bootstrap) {
     r->link = LINK_CONNECTING;
     r->address[0] = r->why[0] = '\0';
     r->controller = r->controller_epoch = r->metadata_controller = -1;
-    r->controller_true = r->topics_known = r->groups_known = false;
+    r->controller_true = r->zookeeper = r->topics_known = r->groups_known = false;
     r->metadata_busy = r->quorum_busy = r->configs_busy = false;
     r->metadata_asked_us = r->metadata_us = r->quorum_asked_us = 0;
     r->metadata_crc = 0;

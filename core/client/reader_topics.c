@@ -244,8 +244,11 @@ static void metadata_take(struct reader *r, struct metadata_resp *m, int64_t at_
         r->cluster_id = mem_dup(m->cluster_id);
     }
     r->metadata_controller = m->controller_id;
-    if (!r->controller_true)
+    if (r->zookeeper && r->metadata_us != 0 && r->controller != m->controller_id)
+        change_say(r->client, "the controller moved from %d to %d", r->controller, m->controller_id);
+    if (!r->controller_true || r->zookeeper)
         r->controller = m->controller_id;
+    r->controller_true = r->controller_true || r->zookeeper;
     topics_take(r, m);
     brokers_take(r, m, at_us);
 }
@@ -264,6 +267,7 @@ static void on_metadata(void *ctx, const struct conn_answer *a) {
                 r->brokers[i]->leads.at_us = a->at_us;
             r->metadata_us = a->at_us;
         } else if (conn_decode(a, &r->scratch, &m) == OK && m.error_code == 0) {
+            r->zookeeper = conn_version(call.conn, API_DESCRIBE_QUORUM, 2) < 0;
             metadata_take(r, &m, a->at_us);
             r->metadata_crc = crc;
             r->metadata_soon = false;

@@ -128,7 +128,7 @@ struct snapshot {
     struct slice data_dir;
     struct slice cluster_id, version;   /* version: guessed from features and APIs, null unknown */
     int32_t controller;             /* -1 unknown */
-    bool controller_true;           /* from DescribeQuorum, not from Metadata */
+    bool controller_true;           /* from DescribeQuorum, or Metadata of a ZooKeeper cluster; not a guess */
     int32_t controller_epoch;
     struct { int32_t n; const struct model_broker *v; } brokers;   /* by id */
     struct { int32_t n; const struct model_topic *v; } topics;     /* by name */
