@@ -146,7 +146,8 @@ enum err wal_frame(struct store *st, enum frame_type type, struct slice a, struc
     p[5] = (uint8_t)type;
     be64_set(p + 8, st->epoch);
     be64_set(p + 16, w->seq + 1);
-    be64_set(p + 24, st->durable);
+    /* Without syncs nothing is proven: a hole is a torn tail then, not damage. */
+    be64_set(p + 24, st->config.durability == DURABILITY_FSYNC ? st->durable : 0);
     be32_set(p + 32, (uint32_t)body);
     be32_set(p + 36, w->crc);
     if (a.n > 0)
