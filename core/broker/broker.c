@@ -31,18 +31,9 @@ static void on_readable(void *ctx, struct store_log *log) {
         fetch_partition_readable(ctx, p);
 }
 
-static void on_space(void *ctx, bool writable) {
-    struct broker *b = ctx;
-    if (writable != b->writable && writable)
-        log_info("There is space on the disk again: appends are taken.");
-    else if (writable != b->writable)
-        log_error("The disk is nearly full: appends are refused until there is space again.");
-    b->writable = writable;
-}
-
 void broker_store_events(struct broker *b, struct store_events *out) {
     *out = (struct store_events){
-        .durable = on_durable, .advanced = on_advanced, .readable = on_readable, .space = on_space, .ctx = b};
+        .durable = on_durable, .advanced = on_advanced, .readable = on_readable, .ctx = b};
 }
 
 /* ---- start and end ---- */
@@ -59,7 +50,6 @@ enum err broker_new(struct broker **out, struct env *env, const struct broker_se
     }
     struct broker *b = mem_zalloc(sizeof *b);
     b->env = env;
-    b->writable = true;
     env->random(env, &b->hash_seed, sizeof b->hash_seed);
     b->settings = *settings;
     b->settings.version = dup_or_null(settings->version);
@@ -99,6 +89,10 @@ static void on_retention(struct timer *t, void *ctx) {
     int64_t now_ms = broker_now_ms(b);
     store_log_each(b->store, retain_log, &now_ms);
     timers_set(&b->timers, t, broker_now_us(b) + config_int(b, "log.retention.check.interval.ms") * US_PER_MS);
+}
+
+void broker_retain_soon(struct broker *b) {
+    timers_set(&b->timers, &b->retention_timer, broker_now_us(b));
 }
 
 enum err broker_start(struct broker *b, struct store *store, struct error *e) {

@@ -487,6 +487,7 @@ void topic_configs_resolve(struct broker *b, struct topic *t) {
         .retention_bytes = resolved_i64(b, t, "retention.bytes"),
         .file_delete_delay_ms = resolved_i64(b, t, "file.delete.delay.ms"),
         .delete_old = v->delete_old,
+        .vital = t->internal,
     };
     for (int32_t i = 0; i < t->n_partitions; i++)
         store_log_configure(t->partitions[i]->log, &v->log);

@@ -271,4 +271,6 @@ void configs_alter(struct broker *b, struct request *rq, struct config_change *v
         else
             refuse(c, KAFKA_INVALID_REQUEST, request_printf(rq, "Unknown resource type %d", c->resource_type));
     }
+    if (*ticket != 0)
+        broker_retain_soon(b);
 }

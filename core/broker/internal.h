@@ -132,7 +132,6 @@ struct broker {
     struct buf scratch, recompressed; /* of one produce (produce.c) */
     struct timers timers;
     struct broker_stats stats;
-    bool writable;                    /* false while the disk is full */
     enum err failed;                  /* the store's final error */
 };
 
@@ -169,6 +168,10 @@ void request_on_durable(struct broker *b, uint64_t durable, enum err result);
 void request_free(struct broker *b, struct request *rq);
 static inline int64_t broker_now_us(struct broker *b) { return b->env->mono_us(b->env); }
 static inline int64_t broker_now_ms(struct broker *b) { return b->env->wall_ms(b->env); }
+
+/* ---- broker.c ---- */
+/* Applies retention to all logs in the next turn, not first when the check interval is over. */
+void broker_retain_soon(struct broker *b);
 
 /* ---- handlers: api/NN_name.c, one row each in handlers.def ---- */
 typedef void handler_fn(struct broker *b, struct request *rq);

@@ -240,6 +240,8 @@ static void append(struct broker *b, struct partition *p, const struct batch *t,
     enum err e = store_append(p->log, bytes, n, &r);
     if (e != OK) {
         out->error = kafka_error_of(e);
+        if (e == ERR_NO_SPACE)
+            out->message = SLICE("The broker's disk is nearly full: nothing is appended until there is room again");
         return;
     }
     if (r.sequence != APPEND_OK) {

@@ -254,7 +254,7 @@ static void on_readable(void *ctx, struct store_log *log) {
 
 static void on_space(void *ctx, bool writable) {
     struct serve *s = ctx;
-    if (s->broker != NULL)
+    if (s->broker != NULL && s->to_broker.space != NULL)
         s->to_broker.space(s->to_broker.ctx, writable);
 }
 

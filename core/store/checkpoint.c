@@ -183,6 +183,8 @@ void checkpoint_begin(struct store *st) {
     if (st->failed != OK || st->wal.tick.n > 0 || c->step != CHECKPOINT_IDLE)
         return;
     c->wanted = false;
+    if (st->squeezes > 0)
+        st->squeezes--;
     enum err e = wal_begin_file(st, 0);
     if (e != OK) {
         checkpoint_end(st, e);

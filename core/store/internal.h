@@ -209,6 +209,8 @@ struct store {
     enum err failed;           /* ERR_IO: final */
     bool full;                 /* no space: appends refused */
     uint64_t free_bytes, since_space_check;
+    int64_t space_checked_us;
+    unsigned squeezes;         /* checkpoints to make for the room of the WAL behind them */
     int64_t next_space_us, idle_since_us;
     bool sealed;
     struct store_stats stats;
@@ -219,8 +221,8 @@ struct store {
 /* wal.c */
 enum err wal_begin_file(struct store *st, uint64_t least_bytes) WEIR_MUST_CHECK;
 /* Appends a frame of a head and up to two more parts to the tick; *body_at is where part b begins in wal.tick. */
-enum err wal_frame(struct store *st, enum frame_type type, struct slice a, struct slice b, bool keep_reserve,
-                   size_t *b_at, uint64_t *ticket) WEIR_MUST_CHECK;
+enum err wal_frame(struct store *st, enum frame_type type, struct slice a, struct slice b, size_t *b_at,
+                   uint64_t *ticket) WEIR_MUST_CHECK;
 enum err wal_write_tick(struct store *st) WEIR_MUST_CHECK;
 void wal_path(uint64_t number, char out[PATH_BYTES]);
 void wal_forget_before(struct store *st, uint64_t number);
@@ -294,7 +296,8 @@ enum err store_recover(struct store *st, struct store_recovery *r, struct error 
 
 /* store.c */
 void store_fail(struct store *st, enum err why);
-enum err store_can_append(struct store *st, bool keep_reserve, uint64_t bytes) WEIR_MUST_CHECK;
+/* May a batch of that size be appended? vital: the reserve is for it. */
+enum err store_can_append(struct store *st, bool vital, uint64_t bytes) WEIR_MUST_CHECK;
 /* why: ERR_NO_SPACE, ERR_LIMIT (of file descriptors), OK: neither. */
 void store_set_full(struct store *st, enum err why);
 /* Of max_open_files, what syncs, checkpoints and warm-ups may keep open each. */

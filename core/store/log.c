@@ -159,9 +159,7 @@ static enum err log_segment_for(struct store_log *log, size_t n, int64_t now_ms,
 /* A large batch: its bytes to the segment now, a reference into the WAL. */
 static enum err append_reference(struct store_log *log, struct segment *s, const struct batch *b, uint64_t *ticket) {
     struct store *st = log->store;
-    enum err e = store_can_append(st, true, b->bytes.n);
-    if (e == OK)
-        e = log_write_queue(log);
+    enum err e = log_write_queue(log);
     uint64_t position = s->flushed;
     if (e == OK)
         e = segment_write(s, &b->bytes, 1, b->bytes.n);
@@ -176,7 +174,7 @@ static enum err append_reference(struct store_log *log, struct segment *s, const
     memcpy(head + 44, b->bytes.p, BATCH_HEADER_BYTES);
     struct seg_handle *handle = s->handle;
     handle_pin(handle); /* a frame may end a WAL file, which opens other segments */
-    e = wal_frame(st, FRAME_BATCH_REF, slice_of(head, sizeof head), SLICE_NULL, true, NULL, ticket);
+    e = wal_frame(st, FRAME_BATCH_REF, slice_of(head, sizeof head), SLICE_NULL, NULL, ticket);
     if (e == OK && !s->referenced && st->config.durability == DURABILITY_FSYNC) {
         s->referenced = true;
         sync_list_add(&st->group, handle);
@@ -204,7 +202,7 @@ static enum err append_inline(struct store_log *log, struct segment *s, const st
     log_key_put(&log->key, head);
     be64_set(head + 20, (uint64_t)s->base);
     be64_set(head + 28, s->bytes);
-    enum err e = wal_frame(log->store, FRAME_BATCH, slice_of(head, sizeof head), b->bytes, true, &at, ticket);
+    enum err e = wal_frame(log->store, FRAME_BATCH, slice_of(head, sizeof head), b->bytes, &at, ticket);
     if (e == OK)
         log_enqueue(log, at, b->bytes.n);
     return e;
@@ -252,7 +250,7 @@ enum err store_append(struct store_log *log, uint8_t *batch, size_t n, struct ap
     batch_set_offset(batch, log->end, epoch);
     b.base_offset = log->end;
     struct segment *s;
-    enum err e = store_can_append(st, true, n);
+    enum err e = store_can_append(st, log->config.vital, n);
     if (e == OK)
         e = log_segment_for(log, n, now_ms, &s);
     if (e == OK)
@@ -325,7 +323,7 @@ enum err store_log_set_start(struct store_log *log, int64_t offset, uint64_t *ti
     uint64_t t;
     log_key_put(&log->key, body);
     be64_set(body + FRAME_LOG_BYTES, (uint64_t)offset);
-    enum err e = wal_frame(log->store, FRAME_LOG_START, slice_of(body, sizeof body), SLICE_NULL, false, NULL, &t);
+    enum err e = wal_frame(log->store, FRAME_LOG_START, slice_of(body, sizeof body), SLICE_NULL, NULL, &t);
     if (e != OK)
         return e;
     log_apply_start(log, offset, t);
@@ -353,7 +351,7 @@ void log_apply_drop(struct store *st, const struct uuid *topic, uint64_t ticket)
 
 enum err store_topic_drop(struct store *st, const struct uuid *topic, uint64_t *ticket) {
     uint64_t t;
-    enum err e = wal_frame(st, FRAME_TOPIC_DROP, slice_of(topic->b, sizeof topic->b), SLICE_NULL, false, NULL, &t);
+    enum err e = wal_frame(st, FRAME_TOPIC_DROP, slice_of(topic->b, sizeof topic->b), SLICE_NULL, NULL, &t);
     if (e != OK)
         return e;
     /* Queued bytes of its logs are in this tick's buffer and go to the WAL only. */

@@ -50,7 +50,7 @@ enum err store_put(struct store *st, uint16_t kind, struct slice key, struct sli
     buf_put(&head, key.p, key.n);
     if (value.p == NULL)
         value = SLICE("");
-    enum err e = wal_frame(st, FRAME_PUT, buf_slice(&head), value, false, NULL, ticket);
+    enum err e = wal_frame(st, FRAME_PUT, buf_slice(&head), value, NULL, ticket);
     if (e == OK) {
         buf_clear(&head);
         map_key(kind, key, &head);
@@ -63,7 +63,7 @@ enum err store_put(struct store *st, uint16_t kind, struct slice key, struct sli
 enum err store_delete(struct store *st, uint16_t kind, struct slice key, uint64_t *ticket) {
     struct buf full = {0};
     map_key(kind, key, &full);
-    enum err e = wal_frame(st, FRAME_DELETE, buf_slice(&full), SLICE_NULL, false, NULL, ticket);
+    enum err e = wal_frame(st, FRAME_DELETE, buf_slice(&full), SLICE_NULL, NULL, ticket);
     if (e == OK)
         map_set(st, buf_slice(&full), SLICE_NULL);
     buf_fini(&full);

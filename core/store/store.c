@@ -12,6 +12,9 @@
 #define DEFAULT_OPEN_FILES 512
 #define DEFAULT_PRODUCER_EXPIRY_MS INT64_C(86400000)
 #define SPACE_EVERY_BYTES (16u << 20)
+#define SPACE_EVERY_US INT64_C(20000)
+#define LAST_BYTES (8u << 20)         /* of the reserve: for deletes alone, which need no room but in the WAL */
+#define SQUEEZES 2                    /* the WAL is kept for the last two snapshots */
 #define SPACE_RETRY_US INT64_C(500000)
 #define SEAL_AFTER_US INT64_C(1000000)
 #define IDLE_CHECKPOINT_US INT64_C(30000000)
@@ -75,7 +78,8 @@ enum err store_open(struct store **out, struct env *env, const struct store_conf
         uint64_t total;
         if (env->free_bytes(env, &st->free_bytes, &total) != OK)
             st->free_bytes = UINT64_MAX;
-        st->full = st->free_bytes < st->config.reserve_bytes;
+        if (st->free_bytes < st->config.reserve_bytes)
+            store_set_full(st, ERR_NO_SPACE);
     }
     recovery->took_us = env->mono_us(env) - began;
     if (r != OK) {
@@ -142,6 +146,7 @@ void store_set_full(struct store *st, enum err why) {
     if (st->full == full)
         return;
     st->full = full;
+    st->squeezes = full ? SQUEEZES : 0;
     st->next_space_us = st->env->mono_us(st->env) + SPACE_RETRY_US;
     if (!full)
         log_info("there is room again: produce is taken");
@@ -156,6 +161,7 @@ void store_set_full(struct store *st, enum err why) {
 static void space_check(struct store *st) {
     uint64_t total;
     st->since_space_check = 0;
+    st->space_checked_us = st->env->mono_us(st->env);
     if (st->env->free_bytes(st->env, &st->free_bytes, &total) != OK)
         return;
     /* A little more than the reserve before it resumes, so that it does not flap. */
@@ -163,13 +169,14 @@ static void space_check(struct store *st) {
     store_set_full(st, st->free_bytes < mark ? ERR_NO_SPACE : OK);
 }
 
-enum err store_can_append(struct store *st, bool keep_reserve, uint64_t bytes) {
+enum err store_can_append(struct store *st, bool vital, uint64_t bytes) {
     if (st->failed != OK)
         return ERR_READ_ONLY;
     if (st->since_space_check + bytes > SPACE_EVERY_BYTES ||
-        st->since_space_check + bytes + st->config.reserve_bytes > st->free_bytes)
+        st->since_space_check + bytes + st->config.reserve_bytes > st->free_bytes ||
+        st->env->mono_us(st->env) - st->space_checked_us > SPACE_EVERY_US) /* others may fill the disk too */
         space_check(st);
-    return st->full && keep_reserve ? ERR_NO_SPACE : OK;
+    return st->full && !(vital && st->free_bytes > LAST_BYTES + bytes) ? ERR_NO_SPACE : OK;
 }
 
 size_t store_open_share(const struct store *st) {
@@ -269,17 +276,17 @@ int64_t store_tick(struct store *st, int64_t now_us) {
     bool quiet = st->wal.seq == st->durable && st->wal.tick.n == 0;
     if (quiet && !st->sealed && st->wal.seq > 0 && st->config.durability == DURABILITY_FSYNC) {
         if (now_us - st->idle_since_us >= SEAL_AFTER_US) {
-            if (wal_frame(st, FRAME_SEAL, SLICE_NULL, SLICE_NULL, false, NULL, NULL) == OK)
+            if (wal_frame(st, FRAME_SEAL, SLICE_NULL, SLICE_NULL, NULL, NULL) == OK)
                 store_flush(st);
             st->sealed = true;
         } else {
             next = earlier(next, st->idle_since_us + SEAL_AFTER_US);
         }
     }
-    if (st->checkpoint.step == CHECKPOINT_IDLE && st->checkpoint.bytes > 0) {
+    if (st->checkpoint.step == CHECKPOINT_IDLE && (st->checkpoint.bytes > 0 || st->squeezes > 0)) {
         if (now_us < st->checkpoint.not_before_us)
             next = earlier(next, st->checkpoint.not_before_us);
-        else if (st->checkpoint.bytes >= st->config.checkpoint_bytes || st->checkpoint.wanted ||
+        else if (st->squeezes > 0 || st->checkpoint.bytes >= st->config.checkpoint_bytes || st->checkpoint.wanted ||
             now_us - st->idle_since_us >= IDLE_CHECKPOINT_US)
             checkpoint_begin(st);
         else

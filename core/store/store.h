@@ -99,6 +99,7 @@ struct log_config {
     int64_t retention_bytes;          /* -1: no limit */
     int64_t file_delete_delay_ms;
     bool delete_old;                  /* cleanup.policy has "delete" */
+    bool vital;                       /* appends are taken from the reserve of a full disk (offset commits) */
 };
 /* Finds the log or makes it (no file before the first append).  Making it is not
  * a change by itself: an empty log needs no trace. */

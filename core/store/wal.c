@@ -111,12 +111,12 @@ enum err wal_write_tick(struct store *st) {
     return OK;
 }
 
-enum err wal_frame(struct store *st, enum frame_type type, struct slice a, struct slice b, bool keep_reserve,
-                   size_t *b_at, uint64_t *ticket) {
+enum err wal_frame(struct store *st, enum frame_type type, struct slice a, struct slice b, size_t *b_at,
+                   uint64_t *ticket) {
     struct wal *w = &st->wal;
     size_t body = a.n + b.n, total = FRAME_HEADER_BYTES + body;
     weir_assert(body <= FRAME_BODY_MAX);
-    enum err e = store_can_append(st, keep_reserve, total);
+    enum err e = st->failed == OK ? OK : ERR_READ_ONLY;
     if (e != OK)
         return e;
     if (w->file == NULL || w->pos + w->tick.n + total > w->bytes) {

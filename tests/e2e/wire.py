@@ -2,6 +2,7 @@
 old versions of the APIs without tagged fields.  Answers are read by position; what a test needs is returned."""
 import socket
 import struct
+import time
 import zlib
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA = 0, 1, 2, 3
@@ -25,11 +26,35 @@ def _crc32c_table():
 _TABLE = _crc32c_table()
 
 
-def crc32c(data):
+def crc32c(data, zeros_log2=None, after=b''):
+    """Of data, then 2**zeros_log2 zeroes at the price of none, then after."""
     c = 0xffffffff
     for byte in data:
         c = _TABLE[(c ^ byte) & 255] ^ c >> 8
+    if zeros_log2 is not None:
+        c = _apply(_zeros(zeros_log2), c)
+    for byte in after:
+        c = _TABLE[(c ^ byte) & 255] ^ c >> 8
     return c ^ 0xffffffff
+
+
+def _apply(matrix, c):
+    out = 0
+    for bit in range(32):
+        if c >> bit & 1:
+            out ^= matrix[bit]
+    return out
+
+
+def _zeros(log2, cache={}):
+    """What 2**log2 zero bytes do to the register: the image of each bit."""
+    if log2 not in cache:
+        if log2 == 0:
+            cache[0] = [_TABLE[1 << bit & 255] ^ (1 << bit) >> 8 for bit in range(32)]
+        else:
+            half = _zeros(log2 - 1)
+            cache[log2] = [_apply(half, half[bit]) for bit in range(32)]
+    return cache[log2]
 
 
 def text(s):
@@ -75,6 +100,10 @@ class Reader:
         return [one() for _ in range(self.get('i'))]
 
 
+def now_ms():
+    return int(time.time() * 1000)
+
+
 def varint(n):
     n = (n << 1) ^ (n >> 63)
     out = bytearray()
@@ -85,8 +114,9 @@ def varint(n):
             return bytes(out)
 
 
-def batch(values, timestamp=1700000000000, codec=0):
-    """One record batch v2 of values without keys; codec 0 or 1 (gzip)."""
+def batch(values, timestamp=None, codec=0):
+    """One record batch v2 of values without keys, of now unless told; codec 0 or 1 (gzip)."""
+    timestamp = now_ms() if timestamp is None else timestamp
     records = b''
     for i, v in enumerate(values):
         body = b'\0' + varint(0) + varint(i) + varint(-1) + varint(len(v)) + v + varint(0)
@@ -97,6 +127,17 @@ def batch(values, timestamp=1700000000000, codec=0):
     n = len(values)
     tail = struct.pack('>hiqqqhii', codec, n - 1, timestamp, timestamp, -1, -1, -1, n) + records
     return struct.pack('>qiibI', 0, 9 + len(tail), -1, 2, crc32c(tail)) + tail
+
+
+def large_batch(head, log2, timestamp=None):
+    """A batch of one record: head, then 2**log2 zero bytes.  Costs next to nothing to make."""
+    timestamp = now_ms() if timestamp is None else timestamp
+    n = len(head) + (1 << log2)
+    before = b'\0' + varint(0) + varint(0) + varint(-1) + varint(n) + head
+    length = varint(len(before) + (1 << log2) + 1)
+    fixed = struct.pack('>hiqqqhii', 0, 0, timestamp, timestamp, -1, -1, -1, 1) + length + before
+    crc = crc32c(fixed, log2, b'\0')
+    return struct.pack('>qiibI', 0, 9 + len(fixed) + (1 << log2) + 1, -1, 2, crc) + fixed + bytes((1 << log2) + 1)
 
 
 def batches(data):
