@@ -43,7 +43,7 @@ static void renamed(struct store *st, struct sync_job *job, enum err result) {
         }
         wal_forget_before(st, st->newest_snapshot_wal);
         st->newest_snapshot_wal = c->wal_number;
-        c->seq = st->wal.seq;
+        c->seq = c->encoded_seq;
         st->stats.checkpoints++;
     }
     checkpoint_end(st, result);
@@ -192,6 +192,7 @@ void checkpoint_begin(struct store *st) {
     }
     c->number = st->snapshot_number + 1;
     c->wal_number = st->wal.number;
+    c->encoded_seq = st->wal.seq;
     c->bytes = 0;
     c->step = CHECKPOINT_SEGMENTS;
     snapshot_encode(st, false, &c->body);

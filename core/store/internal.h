@@ -174,7 +174,9 @@ struct checkpoint {
     enum checkpoint_step step;
     struct sync_job *job;
     struct buf body;
-    uint64_t seq, number;
+    uint64_t seq;              /* the last frame that the newest snapshot on disk has */
+    uint64_t encoded_seq;      /* that the one being made has */
+    uint64_t number;
     uint64_t wal_number;       /* files below it are covered */
     struct env_file *file;
     int64_t last_us;
