@@ -485,7 +485,6 @@ void topic_configs_resolve(struct broker *b, struct topic *t) {
         .segment_ms = resolved_i64(b, t, "segment.ms"),
         .retention_ms = resolved_i64(b, t, "retention.ms"),
         .retention_bytes = resolved_i64(b, t, "retention.bytes"),
-        .file_delete_delay_ms = resolved_i64(b, t, "file.delete.delay.ms"),
         .delete_old = v->delete_old,
         .vital = t->internal,
     };

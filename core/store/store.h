@@ -97,7 +97,6 @@ struct log_config {
     int64_t segment_ms;               /* segment.ms */
     int64_t retention_ms;             /* -1: no limit */
     int64_t retention_bytes;          /* -1: no limit */
-    int64_t file_delete_delay_ms;
     bool delete_old;                  /* cleanup.policy has "delete" */
     bool vital;                       /* appends are taken from the reserve of a full disk (offset commits) */
 };
