@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Measures weir's broker beside its peers, both sides in one run, and prints ratios.
 
-usage: bench.py WEIR DIR-OF-BENCH-PROGRAMS [--rows start,produce,consume,single,raw,idle,restart] [--messages N] [--runs N]
+usage: bench.py WEIR DIR-OF-BENCH-PROGRAMS [--rows start,produce,consume,single,raw,latency,
+                partitions,connections,idle,restart] [--messages N] [--runs N] [--kafka]
 
 Peers: nats-server (start to first acknowledged message), librdkafka's in-process
 mock broker (produce), the mock without any disk; Apache Kafka where
-tests/cluster can start it. Every figure is a median; the sides take turns.
+tests/cluster can start it (--kafka; it needs Java and syncs nothing). Every figure is a median; the sides take turns.
 A row whose peer is missing says so and prints no ratio.
 """
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -54,6 +56,34 @@ class Weir:
         self.process.wait(60)
         if not self.keep:
             shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Kafka:
+    """Apache Kafka on one node, as tests/cluster starts it."""
+    durability = 'kafka'
+
+    def __init__(self, program):
+        here = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'cluster', 'kafka')
+        self.stop_script, self.dir = os.path.join(here, 'stop'), tempfile.mkdtemp(prefix='weir-bench-')
+        begin = time.monotonic()
+        done = subprocess.run([os.path.join(here, 'start'), 'kraft', '1', str(free_port()), os.path.join(self.dir, 'k')],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f'bench: Apache Kafka did not start: {done.stderr.strip()[-300:]}')
+        self.started = time.monotonic() - begin
+        self.address = done.stdout.split()[-1]
+        with open(os.path.join(self.dir, 'k', 'broker-1', 'pid')) as f:
+            self.pid = int(f.read())
+
+    def stop(self, how=None):
+        subprocess.run([self.stop_script, os.path.join(self.dir, 'k'), '--wipe'], capture_output=True)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def brokers(a, durabilities=('fsync', 'os')):
+    """(name, how to start it) of every side."""
+    sides = [(f'weir {d}', lambda d=d: Weir(a.weir, d)) for d in durabilities]
+    return sides + ([('Kafka 4.3.0', lambda: Kafka(None))] if a.kafka else [])
 
 
 def rss_kib(pid):
@@ -107,20 +137,27 @@ def row_start(a):
         print(f'   nats-server JetStream (no fsync) {peer:7.2f} ms   ratio {mine / peer:.2f}')
     else:
         print('   nats-server: not installed')
+    if a.kafka:
+        k = Kafka(None)
+        print(f'start of Apache Kafka 4.3.0 until it takes part: {k.started * 1000:.0f} ms, {rss_kib(k.pid)} KiB resident'
+              f'   ratio {mine / k.started / 1000:.4f}')
+        k.stop()
 
 
 def row_produce(a):
     for size in (100, 1024):
         count = a.messages if size == 100 else a.messages // 4
-        rows = {'mock': [], 'fsync': [], 'os': []}
+        rows = {'mock': []}
         for _ in range(a.runs):
             rows['mock'].append(run_json([a.tool('rdk'), 'produce', 'mock', str(count), str(size)]))
-            for durability in ('fsync', 'os'):
-                w = Weir(a.weir, durability)
-                rows[durability].append(run_json([a.tool('rdk'), 'produce', w.address, str(count), str(size), str(w.pid)]))
+            for name, begin in brokers(a):
+                w = begin()
+                rows.setdefault(name, []).append(
+                    run_json([a.tool('rdk'), 'produce', w.address, str(count), str(size), str(w.pid)]))
                 w.stop()
         base = median(rows['mock'], 'per_second')
-        for name, what in (('mock', 'librdkafka mock'), ('fsync', 'weir fsync'), ('os', 'weir os')):
+        for name in rows:
+            what = 'librdkafka mock' if name == 'mock' else name
             rate, cost, client = (median(rows[name], k) for k in ('per_second', 'broker_us', 'client_us'))
             print(f'produce {size:5} B  {what:16} {rate:10,.0f}/s   ratio {rate / base:4.2f}   broker {cost:6.3f} us/message'
                   f'   client {client:6.3f} us/message   broker/client {cost / client:4.2f}')
@@ -129,15 +166,67 @@ def row_produce(a):
 def row_consume(a):
     for size in (100, 1024):
         count = a.messages if size == 100 else a.messages // 4
-        rows = []
-        w = Weir(a.weir, 'os')
-        run_json([a.tool('rdk'), 'produce', w.address, str(count), str(size), str(w.pid)])
-        for _ in range(a.runs):
-            rows.append(run_json([a.tool('rdk'), 'consume', w.address, str(count), str(w.pid), 'bench']))
+        for name, begin in brokers(a, ('os',)):
+            w = begin()
+            run_json([a.tool('rdk'), 'produce', w.address, str(count), str(size), str(w.pid)])
+            rows = [run_json([a.tool('rdk'), 'consume', w.address, str(count), str(w.pid), 'bench']) for _ in range(a.runs)]
+            w.stop()
+            rate, cost = median(rows, 'per_second'), median(rows, 'broker_us')
+            print(f'consume {size:5} B  {name:16} {rate:10,.0f}/s   broker {cost:6.3f} us/message'
+                  f'   client {median(rows, "client_us"):6.3f} us/message')
+
+
+def row_latency(a):
+    """From produce to consumer, 1,000 messages a second, linger 0."""
+    for name, begin in brokers(a):
+        w = begin()
+        rows = [run_json([a.tool('rdk'), 'latency', w.address, '1000', '5', f'latency-{i}']) for i in range(a.runs)]
         w.stop()
-        rate, cost = median(rows, 'per_second'), median(rows, 'broker_us')
-        print(f'consume {size:5} B  weir             {rate:10,.0f}/s   broker {cost:6.3f} us/message'
-              f'   client {median(rows, "client_us"):6.3f} us/message')
+        print(f'latency at 1,000/s  {name:16} p50 {median(rows, "p50_ms"):7.3f} ms   p99 {median(rows, "p99_ms"):7.3f} ms'
+              f'   p99.9 {median(rows, "p999_ms"):7.3f} ms')
+
+
+def row_partitions(a):
+    """Round robin over 1,000 partitions against the same on one."""
+    for name, begin in brokers(a, ('os',)):
+        w = begin()
+        rates = {}
+        for n in (1, 1000):
+            subprocess.run([a.weir, 'topics', 'create', '-b', w.address, f'spread-{n}', '--partitions', str(n)], check=True,
+                           capture_output=True)
+            rows = [run_json([a.tool('rdk'), 'spread', w.address, str(a.messages // 2), '100', str(w.pid), f'spread-{n}', str(n)])
+                    for _ in range(a.runs)]
+            rates[n] = median(rows, 'per_second'), median(rows, 'broker_us')
+        w.stop()
+        print(f'1,000 partitions    {name:16} {rates[1000][0]:10,.0f}/s of {rates[1][0]:,.0f}/s on one'
+              f'   broker {rates[1000][1]:6.3f} of {rates[1][1]:6.3f} us/message')
+
+
+def row_connections(a):
+    """10,000 idle connections: memory each, and the latency of one that works beside them."""
+    n = 10_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    n = min(n, hard - 200)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    w = Weir(a.weir, 'os')
+    one = run_json([a.tool('rdk'), 'latency', w.address, '1000', '3', 'before'])
+    before = rss_kib(w.pid)
+    host, _, port = w.address.rpartition(':')
+    hello = bytes.fromhex('0000000a00120000000000010000')     # ApiVersions v0, correlation 1, no client id
+    idle = []
+    for _ in range(n):
+        s = socket.create_connection((host, int(port)))
+        s.sendall(hello)
+        idle.append(s)
+    for s in idle:
+        s.recv(4096)
+    after = rss_kib(w.pid)
+    many = run_json([a.tool('rdk'), 'latency', w.address, '1000', '3', 'after'])
+    print(f'{n:,} idle connections: {(after - before) * 1024 / n:.0f} bytes each; latency p50 {many["p50_ms"]:.3f} ms beside them, '
+          f'{one["p50_ms"]:.3f} ms without, ratio {many["p50_ms"] / one["p50_ms"]:.2f}')
+    for s in idle:
+        s.close()
+    w.stop()
 
 
 def row_single(a):
@@ -215,7 +304,8 @@ def row_restart(a):
 
 
 ROWS = {'start': row_start, 'produce': row_produce, 'consume': row_consume, 'single': row_single, 'raw': row_raw,
-        'idle': row_idle, 'restart': row_restart}
+        'latency': row_latency, 'partitions': row_partitions, 'connections': row_connections, 'idle': row_idle,
+        'restart': row_restart}
 
 
 def main():
@@ -225,6 +315,7 @@ def main():
     p.add_argument('--rows', default=','.join(ROWS))
     p.add_argument('--messages', type=int, default=2_000_000)
     p.add_argument('--runs', type=int, default=3)
+    p.add_argument('--kafka', action='store_true', help='Apache Kafka 4.3.0 as one more side')
     a = p.parse_args()
     a.tool = lambda name: os.path.join(a.tools, name)
     print(f'{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; medians of {a.runs} runs, the sides in turn')
