@@ -115,6 +115,8 @@ static uint64_t entry_look(const struct fetch_op *op, struct fetch_entry *e) {
     e->error = partition_check_epoch(p, e->current_epoch);
     if (e->error == KAFKA_NONE && e->max_bytes < 0)
         e->error = KAFKA_UNKNOWN_SERVER_ERROR;
+    if (e->error == KAFKA_NONE && op->rq->header.version < 10 && p->topic->v.compression == CODEC_ZSTD)
+        e->error = KAFKA_UNSUPPORTED_COMPRESSION_TYPE; /* what is stored would not be understood */
     e->hw = store_log_hw(p->log);
     e->lso = partition_lso(p);
     e->start = store_log_start(p->log);

@@ -335,6 +335,29 @@ static void test_produce_topic_limits(void **state) {
     buf_fini(&b);
 }
 
+struct fetching {
+    struct fetch_req req;
+    struct fetch_req_topic topic;
+    struct fetch_req_partition partitions[8];
+};
+
+static void fetching_init(struct fetching *x, const char *topic, int32_t n) {
+    proto_init(PROTO_STRUCT(fetch_req), &x->req);
+    proto_init(PROTO_STRUCT(fetch_req_topic), &x->topic);
+    for (int32_t i = 0; i < n; i++) {
+        proto_init(PROTO_STRUCT(fetch_req_partition), &x->partitions[i]);
+        x->partitions[i].partition = i;
+        x->partitions[i].partition_max_bytes = 1 << 20;
+    }
+    x->topic.topic = slice_cstr(topic);
+    x->topic.partitions.n = n;
+    x->topic.partitions.v = x->partitions;
+    x->req.topics.n = 1;
+    x->req.topics.v = &x->topic;
+    x->req.max_wait_ms = 1000;
+    x->req.min_bytes = 1;
+}
+
 static void test_produce_other_codec(void **state) {
     struct fixture *f = *state;
     struct buf b = {0}, plain = {0};
@@ -342,6 +365,10 @@ static void test_produce_other_codec(void **state) {
     make_batch(&b, 50, now_ms(f));
     assert_int_equal(client_produce(&f->w, &f->c, "z", 0, buf_slice(&b))->base_offset, 0);
     assert_int_equal(client_produce(&f->w, &f->c, "z", 0, buf_slice(&b))->base_offset, 50);
+    struct fetching x;
+    fetching_init(&x, "z", 1);
+    struct fetch_resp *old = ASK(&f->w, &f->c, FETCH, 9, &x.req, fetch_resp);
+    assert_int_equal(old->responses.v[0].partitions.v[0].error_code, KAFKA_UNSUPPORTED_COMPRESSION_TYPE);
     struct fetch_resp_partition *p = fetch_all(f, "z", 0);
     struct batch t;
     assert_int_equal(batch_parse(p->records, &t), OK);
@@ -390,29 +417,6 @@ static void test_idempotence(void **state) {
 }
 
 /* ---- Fetch ---- */
-
-struct fetching {
-    struct fetch_req req;
-    struct fetch_req_topic topic;
-    struct fetch_req_partition partitions[8];
-};
-
-static void fetching_init(struct fetching *x, const char *topic, int32_t n) {
-    proto_init(PROTO_STRUCT(fetch_req), &x->req);
-    proto_init(PROTO_STRUCT(fetch_req_topic), &x->topic);
-    for (int32_t i = 0; i < n; i++) {
-        proto_init(PROTO_STRUCT(fetch_req_partition), &x->partitions[i]);
-        x->partitions[i].partition = i;
-        x->partitions[i].partition_max_bytes = 1 << 20;
-    }
-    x->topic.topic = slice_cstr(topic);
-    x->topic.partitions.n = n;
-    x->topic.partitions.v = x->partitions;
-    x->req.topics.n = 1;
-    x->req.topics.v = &x->topic;
-    x->req.max_wait_ms = 1000;
-    x->req.min_bytes = 1;
-}
 
 static void test_fetch_waits_and_wakes(void **state) {
     struct fixture *f = *state;

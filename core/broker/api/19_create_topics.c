@@ -72,7 +72,7 @@ static bool check_topic(struct broker *b, struct request *rq, asked in, answer o
     struct error e;
     if (!topic_name_valid(in->name, NULL))
         return refuse(out, KAFKA_INVALID_TOPIC_EXCEPTION, topic_name_error(rq, in->name));
-    if (topic_find(b, in->name) != NULL || (topic_name_internal(in->name) && slice_is(in->name, "__consumer_offsets")))
+    if (topic_find(b, in->name) != NULL || topic_name_internal(in->name)) /* the broker makes those itself */
         return refuse(out, KAFKA_TOPIC_ALREADY_EXISTS,
                       request_printf(rq, "Topic '%.*s' already exists.", SLICE_ARG(in->name)));
     struct topic *other = topic_colliding(b, in->name);
