@@ -10,8 +10,14 @@ void fake_client_init(struct client *c) { *c = (struct client){.produce_room = S
 void fake_client_row(struct client *c, int32_t partition, int64_t offset, struct slice key, struct slice value) {
     struct tail_row *row = &c->rows[c->n_rows++];
     *row = (struct tail_row){
-        .serial = c->n_rows, .partition = partition, .offset = offset, .timestamp_ms = 1717165579355 + (int64_t)c->n_rows,
-        .key = key, .value = value, .key_bytes = key.n, .value_bytes = value.n,
+        .serial = c->n_rows,
+        .partition = partition,
+        .offset = offset,
+        .timestamp_ms = 1717165579355 + (int64_t)c->n_rows,
+        .key = key,
+        .value = value,
+        .key_bytes = key.n,
+        .value_bytes = value.n,
     };
     c->stats.first = 1;
     c->stats.last = c->stats.matched = c->stats.scanned = c->n_rows;
@@ -54,7 +60,8 @@ uint64_t client_produce(struct client *c, const struct produce_message *m) {
     if (c->n_produced < 32) {
         snprintf(c->produced[c->n_produced].topic, 300, "%s", m->topic);
         snprintf(c->produced[c->n_produced].key, 64, "%.*s", (int)m->key.n, m->key.p ? (const char *)m->key.p : "");
-        snprintf(c->produced[c->n_produced].value, 256, "%.*s", (int)m->value.n, m->value.p ? (const char *)m->value.p : "");
+        snprintf(c->produced[c->n_produced].value, 256, "%.*s", (int)m->value.n,
+                 m->value.p ? (const char *)m->value.p : "");
         c->produced[c->n_produced].n_headers = m->n_headers;
         c->produced[c->n_produced].acks = m->acks;
         c->produced[c->n_produced].null_value = m->value.p == NULL;

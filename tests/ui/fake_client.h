@@ -5,7 +5,13 @@
 
 #include "core/client/client.h"
 
-struct fake_action { enum client_action_kind kind; char name[300]; int32_t partitions; size_t n_configs, n_offsets; int64_t first_offset; };
+struct fake_action {
+    enum client_action_kind kind;
+    char name[300];
+    int32_t partitions;
+    size_t n_configs, n_offsets;
+    int64_t first_offset;
+};
 struct client {
     struct fake_action actions[32];
     size_t n_actions;

@@ -26,7 +26,8 @@ static void test_create_topic(void **state) {
     world_keys(&w, "'events tab 'many enter");
     assert_true(w.screen.ui.dialog.open); /* many is no number */
     world_keys(&w, "ctrl-u '12 tab tab 'retention.ms=1000,_cleanup.policy=compact");
-    assert_non_null(strstr(world_paint(&w), "kafka-topics.sh --bootstrap-server 127.0.0.1:9092 --create --topic events"));
+    assert_non_null(
+        strstr(world_paint(&w), "kafka-topics.sh --bootstrap-server 127.0.0.1:9092 --create --topic events"));
     world_keys(&w, "enter");
     assert_false(w.screen.ui.dialog.open);
     assert_int_equal(w.client.n_actions, 1);
@@ -96,7 +97,8 @@ static void test_produce(void **state) {
                                    .took_us = 1200, .wall_ms = 1717165579355};
     ui_event(&w.screen.ui, &receipt);
     assert_non_null(strstr(world_paint(&w), "3@5,018,005  1.2 ms"));
-    struct client_event failure = {.kind = EVENT_RECEIPT, .id = 2, .error = 10, .text = (char *)(uintptr_t)"MSG_SIZE_TOO_LARGE: too large"};
+    struct client_event failure = {
+        .kind = EVENT_RECEIPT, .id = 2, .error = 10, .text = (char *)(uintptr_t) "MSG_SIZE_TOO_LARGE: too large"};
     ui_event(&w.screen.ui, &failure);
     assert_non_null(strstr(world_paint(&w), "MSG_SIZE_TOO_LARGE"));
     world_fini(&w);
@@ -354,12 +356,23 @@ static void test_completion(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create_topic), cmocka_unit_test(test_delete_wants_the_name), cmocka_unit_test(test_read_only),
-        cmocka_unit_test(test_produce), cmocka_unit_test(test_produce_many), cmocka_unit_test(test_null_value),
-        cmocka_unit_test(test_tail), cmocka_unit_test(test_resend), cmocka_unit_test(test_reset_offsets),
-        cmocka_unit_test(test_order_changes_under_the_bar), cmocka_unit_test(test_filter_keys),
-        cmocka_unit_test(test_paste_is_not_keys), cmocka_unit_test(test_leaving), cmocka_unit_test(test_leaving_others),
-        cmocka_unit_test(test_nothing_new_says_nothing), cmocka_unit_test(test_commands), cmocka_unit_test(test_completion),
+        cmocka_unit_test(test_create_topic),
+        cmocka_unit_test(test_delete_wants_the_name),
+        cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_produce),
+        cmocka_unit_test(test_produce_many),
+        cmocka_unit_test(test_null_value),
+        cmocka_unit_test(test_tail),
+        cmocka_unit_test(test_resend),
+        cmocka_unit_test(test_reset_offsets),
+        cmocka_unit_test(test_order_changes_under_the_bar),
+        cmocka_unit_test(test_filter_keys),
+        cmocka_unit_test(test_paste_is_not_keys),
+        cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_leaving_others),
+        cmocka_unit_test(test_nothing_new_says_nothing),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_completion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,11 @@ static void test_hostile_bytes(void **state) {
     (void)state;
     assert_string_equal(PUT(60, false, "\x1b]0;title\x07 and \x1b[2J"), "\\x1b]0;title\\x07 and \\x1b[2J");
     assert_string_equal(PUT(60, false, "\xc2\x9b" "31m \x9b" "31m"), "\\u{9b}31m \\x9b31m");
-    assert_string_equal(PUT(60, false, "a\xe2\x80\xae" "b\xe2\x80\x8b" "c\xef\xbb\xbf"), "a\\u{202e}b\\u{200b}c\\u{feff}");
+    assert_string_equal(PUT(60, false,
+                            "a\xe2\x80\xae"
+                            "b\xe2\x80\x8b"
+                            "c\xef\xbb\xbf"),
+                        "a\\u{202e}b\\u{200b}c\\u{feff}");
     assert_string_equal(PUT(60, false, "\n\r\t\0x"), "\\n\\r\\t\\x00x");
     assert_string_equal(PUT(60, false, "caf\xc3\xa9 \xe6\x9d\xb1"), "caf\xc3\xa9 \xe6\x9d\xb1");
     assert_string_equal(PUT(60, true, "caf\xc3\xa9"), "caf\\u{e9}");
@@ -67,7 +71,8 @@ static void test_cuts(void **state) {
     int used = canvas_put_middle(&canvas, 0, 0, 11, ROLE_text, SLICE("abcdefghijklmnop"));
     assert_int_equal(used, 11);
     assert_string_equal(shown(), "abcde\xe2\x80\xa6lmnop");
-    canvas_put_middle(&canvas, 0, 0, 11, ROLE_text, SLICE("\xe6\x9d\xb1\xe6\x9d\xb1\xe6\x9d\xb1\xe6\x9d\xb1\xe6\x9d\xb1\xe6\x9d\xb1"));
+    canvas_put_middle(&canvas, 0, 0, 11, ROLE_text,
+                      SLICE("\xe6\x9d\xb1\xe6\x9d\xb1\xe6\x9d\xb1\xe6\x9d\xb1\xe6\x9d\xb1\xe6\x9d\xb1"));
     assert_true(canvas_foreign_width(&canvas, slice_cstr(shown()), 100) <= 11);
 }
 

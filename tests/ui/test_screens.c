@@ -42,9 +42,12 @@ static void compare(const char *name, const char *size, const char *text) {
 }
 
 static void records(struct client *c) {
-    fake_client_row(c, 0, 5018004, SLICE("u-18231"), SLICE("{\"page\":\"checkout\",\"ms\":182,\"ok\":true,\"cart\":{\"items\":[{\"id\":7}]}}"));
+    fake_client_row(c, 0, 5018004, SLICE("u-18231"),
+                    SLICE("{\"page\":\"checkout\",\"ms\":182,\"ok\":true,\"cart\":{\"items\":[{\"id\":7}]}}"));
     fake_client_row(c, 7, 4990120, SLICE("u-99"), SLICE("{\"page\":\"checkout\",\"ms\":9,\"ok\":false}"));
-    fake_client_row(c, 0, 5018005, SLICE_NULL, SLICE("\x1b]0;title\x07\x1b[2J\xc2\x9b" "31m\xe2\x80\xaegnp\xe2\x80\xac\xff\xfe"));
+    fake_client_row(c, 0, 5018005, SLICE_NULL,
+                    SLICE("\x1b]0;title\x07\x1b[2J\xc2\x9b"
+                          "31m\xe2\x80\xaegnp\xe2\x80\xac\xff\xfe"));
     fake_client_row(c, 3, 12, SLICE("tomb"), SLICE_NULL);
     fake_client_row(c, 3, 13, SLICE(""), SLICE(""));
     fake_client_row(c, 3, 14, SLICE("\xe6\x9d\xb1\xe4\xba\xac"), SLICE("caf\xc3\xa9 e\xcc\x81 \xe2\x80\x8b|"));

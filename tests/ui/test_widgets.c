@@ -189,7 +189,8 @@ static void test_json(void **state) {
     /* Digits, order and doubles as they were sent. */
     assert_string_equal(json_lines("{\"n\":1.500e3,\"n\":12345678901234567890,\"s\":\"\\u001b\"}", 9),
                         "{\n  \"n\": 1.500e3,\n  \"n\": 12345678901234567890,\n  \"s\": \"\\u001b\"\n}");
-    assert_string_equal(json_lines("{\"a\":{\"b\":[1,2,3]},\"c\":[]}", 1), "{\n  \"a\": {\xe2\x80\xa6 1},\n  \"c\": []\n}");
+    assert_string_equal(json_lines("{\"a\":{\"b\":[1,2,3]},\"c\":[]}", 1),
+                        "{\n  \"a\": {\xe2\x80\xa6 1},\n  \"c\": []\n}");
     assert_string_equal(json_lines("[\"a\\\"b\",true]", 3), "[\n  \"a\\\"b\",\n  true\n]");
     char deep[2000];
     memset(deep, '[', sizeof deep);

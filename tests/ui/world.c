@@ -42,7 +42,13 @@ struct snapshot *world_empty(enum link_state link, bool embedded) {
     return s;
 }
 
-struct seed { const char *name; int32_t partitions, replication, in_sync; int64_t messages, bytes; double in; enum trouble trouble; };
+struct seed {
+    const char *name;
+    int32_t partitions, replication, in_sync;
+    int64_t messages, bytes;
+    double in;
+    enum trouble trouble;
+};
 static const struct seed seeds[] = {
     {"__consumer_offsets", 50, 3, 150, 12004, 1843200, 0.2, TROUBLE_NONE},
     {"a", 1, 1, 1, 0, 0, 0, TROUBLE_NONE},
@@ -116,8 +122,13 @@ static void add_lags(struct snapshot *s, struct model_group *g) {
     struct model_lag *rows = arena_zalloc(&s->arena, n * sizeof *rows);
     for (size_t i = 0; i < n; i++) {
         rows[i] = (struct model_lag){
-            .topic = SLICE("orders.payment.settled.v2"), .partition = (int32_t)i, .committed = offsets[i].committed,
-            .start = offsets[i].start, .end = offsets[i].end, .at_us = WORLD_NOW_US - 300000, .member = i < 4 ? (int32_t)i % 2 : -1,
+            .topic = SLICE("orders.payment.settled.v2"),
+            .partition = (int32_t)i,
+            .committed = offsets[i].committed,
+            .start = offsets[i].start,
+            .end = offsets[i].end,
+            .at_us = WORLD_NOW_US - 300000,
+            .member = i < 4 ? (int32_t)i % 2 : -1,
         };
         lag_judge(&rows[i], offsets[i].bound);
     }
@@ -130,7 +141,8 @@ static void add_members(struct snapshot *s, struct model_group *g) {
     struct model_assigned *a = arena_zalloc(&s->arena, 4 * sizeof *a);
     for (int32_t i = 0; i < 4; i++)
         a[i] = (struct model_assigned){SLICE("orders.payment.settled.v2"), i / 2 + i % 2 * 2};
-    m[0] = (struct model_member){.id = SLICE("settler-1-5b1c7e0a"), .client_id = SLICE("settler-1"), .host = SLICE("/10.0.0.11")};
+    m[0] = (struct model_member){
+        .id = SLICE("settler-1-5b1c7e0a"), .client_id = SLICE("settler-1"), .host = SLICE("/10.0.0.11")};
     m[1] = (struct model_member){.id = SLICE("settler-2-91d2\x1b[2J"), .client_id = SLICE("settler-2\x1b[31m"),
                                  .host = SLICE("/10.0.0.12"), .instance_id = SLICE("static-2")};
     m[0].assigned.v = a;
@@ -143,15 +155,38 @@ static void add_members(struct snapshot *s, struct model_group *g) {
 
 static void add_groups(struct snapshot *s) {
     struct model_group *g = arena_zalloc(&s->arena, 4 * sizeof *g);
-    g[0] = (struct model_group){.id = SLICE("audit-archiver"), .state = SLICE("Empty"), .coordinator = 1, .trouble = TROUBLE_SOON,
-        .n_members = known(0), .n_topics = known(1), .lag = known(98112), .in = {180, VALUE_KNOWN}, .out = {0, VALUE_NONE}};
-    g[1] = (struct model_group){.id = SLICE("dataengineering"), .state = SLICE("Stable"), .coordinator = 3,
-        .protocol = SLICE("range"), .type = SLICE("classic"), .n_members = known(1), .n_topics = known(1), .lag = known(23),
-        .in = {312, VALUE_KNOWN}, .out = {311, VALUE_KNOWN}};
+    g[0] = (struct model_group){.id = SLICE("audit-archiver"),
+                                .state = SLICE("Empty"),
+                                .coordinator = 1,
+                                .trouble = TROUBLE_SOON,
+                                .n_members = known(0),
+                                .n_topics = known(1),
+                                .lag = known(98112),
+                                .in = {180, VALUE_KNOWN},
+                                .out = {0, VALUE_NONE}};
+    g[1] = (struct model_group){.id = SLICE("dataengineering"),
+                                .state = SLICE("Stable"),
+                                .coordinator = 3,
+                                .protocol = SLICE("range"),
+                                .type = SLICE("classic"),
+                                .n_members = known(1),
+                                .n_topics = known(1),
+                                .lag = known(23),
+                                .in = {312, VALUE_KNOWN},
+                                .out = {311, VALUE_KNOWN}};
     g[2] = (struct model_group){.id = SLICE("loading"), .coordinator = -1};
-    g[3] = (struct model_group){.id = SLICE("settlement"), .state = SLICE("Stable"), .coordinator = 2, .trouble = TROUBLE_BAD,
-        .protocol = SLICE("cooperative-sticky"), .type = SLICE("classic"), .n_members = known(2), .n_topics = known(1),
-        .lag = known(2408), .in = {2104, VALUE_KNOWN}, .out = {1810, VALUE_KNOWN}, .at_us = WORLD_NOW_US - 300000};
+    g[3] = (struct model_group){.id = SLICE("settlement"),
+                                .state = SLICE("Stable"),
+                                .coordinator = 2,
+                                .trouble = TROUBLE_BAD,
+                                .protocol = SLICE("cooperative-sticky"),
+                                .type = SLICE("classic"),
+                                .n_members = known(2),
+                                .n_topics = known(1),
+                                .lag = known(2408),
+                                .in = {2104, VALUE_KNOWN},
+                                .out = {1810, VALUE_KNOWN},
+                                .at_us = WORLD_NOW_US - 300000};
     g[1].history = history_of(s, 23);
     g[3].history = history_of(s, 2408);
     add_lags(s, &g[3]);
@@ -164,9 +199,16 @@ static void add_brokers(struct snapshot *s) {
     static const char *const hosts[] = {"kafka-1", "kafka-2", "kafka-3"};
     struct model_broker *b = arena_zalloc(&s->arena, 3 * sizeof *b);
     for (int i = 0; i < 3; i++) {
-        b[i] = (struct model_broker){.id = i + 1, .host = slice_cstr(hosts[i]), .port = 9092, .leads = known(812 - i * 13),
-            .groups = known(17 - i), .bytes = known(44023414784), .answered = known(400), .voter = true,
-            .quorum_lag = known(0), .fetch_age_ms = known(200)};
+        b[i] = (struct model_broker){.id = i + 1,
+                                     .host = slice_cstr(hosts[i]),
+                                     .port = 9092,
+                                     .leads = known(812 - i * 13),
+                                     .groups = known(17 - i),
+                                     .bytes = known(44023414784),
+                                     .answered = known(400),
+                                     .voter = true,
+                                     .quorum_lag = known(0),
+                                     .fetch_age_ms = known(200)};
         b[i].answered.v = 400;
     }
     b[1].quorum_lag.state = b[1].fetch_age_ms.state = VALUE_NONE;

@@ -49,7 +49,7 @@ static int32_t nearest_16(int32_t colour) {
     if (max - min < 40)
         return light < 40 ? 0 : light < 150 ? 8 : light < 215 ? 7 : 15;
     int middle = (max + min) / 2;
-    int32_t bits = (c.r > middle ? 1 : 0) | (c.g > middle ? 2 : 0) | (c.b > middle ? 4 : 0);
+    int32_t bits = (c.r >= middle ? 1 : 0) | (c.g >= middle ? 2 : 0) | (c.b >= middle ? 4 : 0);
     return bits + (light > 140 ? 8 : 0);
 }
 
@@ -61,6 +61,11 @@ struct look look_degrade(struct look l, enum role role, int colours) {
     };
     if (colours < 8)
         return (struct look){COLOUR_DEFAULT, COLOUR_DEFAULT, mono[role]};
+    if (colours < 256 && l.bg != COLOUR_DEFAULT) { /* on a field of colour: black or white, whichever can be read */
+        struct rgb field = rgb_of(l.bg);
+        l.fg = 3 * field.r + 6 * field.g + field.b > 1100 ? 0 : 15;
+        l.attrs &= (uint8_t)~LOOK_BOLD; /* bold black is grey on many terminals */
+    }
     int32_t *ends[2] = {&l.fg, &l.bg};
     for (int i = 0; i < 2; i++) {
         int32_t *colour = ends[i];

@@ -74,13 +74,11 @@ static void term_modes(void) {
 
 /* Pasted text in brackets, so that it is never taken for keys. */
 static void term_brackets(bool on) {
-    static const char *const known[] = {"xterm", "tmux", "screen", "rxvt", "foot", "alacritty", "kitty", "st-", NULL};
-    if (!term_name_has(known))
-        return;
+    static const char *const known[] = {"xterm", NULL}; /* where an older terminfo does not tell */
     char *by_terminfo = tigetstr(on ? "BE" : "BD");
     if (by_terminfo && by_terminfo != (char *)-1)
         putp(by_terminfo);
-    else
+    else if (term_name_has(known))
         putp(on ? "\033[?2004h" : "\033[?2004l");
     fflush(stdout);
 }
@@ -183,11 +181,12 @@ static attr_t attributes_of(uint8_t attrs) {
            (attrs & LOOK_ITALIC ? A_ITALIC : 0);
 }
 
-/* A selected cell keeps its colour on the bar's background; a bar that is reversed is one colour throughout. */
+/* On the bar only what has a meaning keeps its colour; the rest is one look, which also makes a step of the bar
+ * cheap on the line. */
 static struct look look_of(const struct cell *cell, const struct look looks[ROLE_N]) {
-    static const bool faint[ROLE_N] = {
-        [ROLE_zero] = true, [ROLE_frame] = true, [ROLE_unit] = true, [ROLE_pending] = true, [ROLE_stale] = true,
-        [ROLE_bar_rest] = true,
+    static const bool meant[ROLE_N] = {
+        [ROLE_good] = true, [ROLE_warn] = true, [ROLE_bad] = true, [ROLE_failed] = true,
+        [ROLE_escape] = true, [ROLE_match] = true,
     };
     struct look l = looks[cell->role];
     if (cell->style & STYLE_MATCH) {
@@ -196,25 +195,35 @@ static struct look look_of(const struct cell *cell, const struct look looks[ROLE
     }
     if (cell->style & STYLE_SELECTED) {
         struct look bar = looks[ROLE_selected];
-        if ((bar.attrs & LOOK_REVERSE) || cell->role == ROLE_text || cell->role == ROLE_number ||
-            l.bg != COLOUR_DEFAULT)
+        if ((bar.attrs & LOOK_REVERSE) || (!meant[cell->role] && !(cell->style & STYLE_MATCH)))
             return bar;
-        if (faint[cell->role]) /* what is hardly seen on the ground would not be seen on the bar */
-            l.fg = looks[ROLE_dim].fg;
+        if (l.fg == bar.bg)
+            l.fg = bar.fg;
         l.bg = bar.bg;
         l.attrs |= bar.attrs;
     }
     return l;
 }
 
+/* Blanks between words take the look of what is before them where that cannot be seen: every change of colour is
+ * ten bytes on the line.  Not at the end of a row, which is cleared in one go. */
 static void row_show(const struct canvas *c, int y, const struct look looks[ROLE_N]) {
     static cchar_t row[2048];
-    int n = 0;
+    int n = 0, end = c->w;
+    struct look before = {COLOUR_DEFAULT, COLOUR_DEFAULT, 0};
+    while (end > 0 && canvas_cell(c, y, end - 1)->cp == ' ')
+        end--;
     for (int x = 0; x < c->w; x++) {
         const struct cell *cell = canvas_cell(c, y, x);
         if (cell->cp == 0)
             continue;
         struct look l = look_of(cell, looks);
+        bool unseen = cell->cp == ' ' && !((l.attrs | before.attrs) & (LOOK_UNDERLINE | LOOK_REVERSE));
+        if (unseen && x < end && l.bg == before.bg)
+            l = before;
+        else if (unseen && x >= end)
+            l = (struct look){COLOUR_DEFAULT, l.bg, 0};
+        before = l;
         wchar_t text[4] = {(wchar_t)cell->cp, (wchar_t)cell->marks[0], (wchar_t)cell->marks[1], 0};
         setcchar(&row[n++], text, attributes_of(l.attrs), (short)pair_of(l.fg, l.bg), NULL);
     }

@@ -178,8 +178,16 @@ void frame_hints(struct canvas *c, int y, const struct frame_hint *hints, int n)
 }
 
 void frame_message(struct canvas *c, int y, enum role role, const char *text) {
+    struct buf safe = {0};
     canvas_fill(c, y, 0, c->w, role, ' ');
-    canvas_put_foreign(c, y, 1, c->w - 2, role, slice_cstr(text));
+    if (c->ascii) { /* our own glyphs in it have ASCII forms, which the foreign path does not know */
+        text_sanitize(&safe, slice_cstr(text), 2000);
+        buf_put_u8(&safe, 0);
+        canvas_put(c, y, 1, c->w - 2, role, (const char *)safe.p);
+    } else {
+        canvas_put_foreign(c, y, 1, c->w - 2, role, slice_cstr(text));
+    }
+    buf_fini(&safe);
 }
 
 struct rect frame_panel(struct canvas *c, struct rect r, const char *title, const char *foot) {

@@ -33,13 +33,13 @@ void group_state_cell(const struct model_group *g, struct out_cell *out) {
     while (n < g->state.n && n < 22 && ((g->state.p[n] | 32) >= 'a' && (g->state.p[n] | 32) <= 'z'))
         n++;
     snprintf(out->text, sizeof out->text, "%s %.*s", alive ? "●" : "○", (int)n, (const char *)g->state.p);
-    out->role = slice_is(g->state, "Stable") ? ROLE_good : slice_is(g->state, "Empty") ? ROLE_dim : ROLE_warn;
+    out->role = slice_is(g->state, "Stable") ? ROLE_good : slice_is(g->state, "Empty") ? ROLE_zero : ROLE_warn;
 }
 
 static void get_state(const void *row, const struct look_env *env, struct out_cell *out) {
     (void)env;
     group_state_cell(row, out);
-    out->sort = out->role == ROLE_good ? 2 : out->role == ROLE_dim ? 1 : 0;
+    out->sort = out->role == ROLE_good ? 2 : out->role == ROLE_zero ? 1 : 0;
 }
 
 struct lag_sum group_lag_sum(const struct model_group *g, struct slice topic) {

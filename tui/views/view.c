@@ -267,8 +267,14 @@ static void tab_count(struct ui *u, enum view_id id, struct frame_tab *tab) {
     }
 }
 
+/* The rows are old and the reason stands over the hints, unless a key was just answered. */
+static bool ui_tells_why(const struct ui *u) {
+    return u->snap->link == LINK_DOWN && u->snap->why.n && u->snap->topics.n > 0 &&
+           (!u->message[0] || u->message_role == ROLE_text);
+}
+
 struct rect ui_body(const struct ui *u, const struct canvas *c) {
-    int h = c->h - 3 - (u->message[0] ? 1 : 0);
+    int h = c->h - 3 - (u->message[0] || ui_tells_why(u) ? 1 : 0);
     return (struct rect){2, 0, h < 0 ? 0 : h, c->w};
 }
 
@@ -289,6 +295,14 @@ void ui_paint(struct ui *u, struct canvas *c) {
     struct rect body = ui_body(u, c);
     if (body.h > 0)
         v->ops->paint(v, u, c, body);
-    if (u->message[0])
+    if (ui_tells_why(u)) {
+        struct buf why = {0};
+        buf_put(&why, u->snap->why.p, u->snap->why.n < 400 ? u->snap->why.n : 400);
+        buf_puts(&why, " · R tries again");
+        buf_put_u8(&why, 0);
+        frame_message(c, c->h - 2, ROLE_bad, (const char *)why.p);
+        buf_fini(&why);
+    } else if (u->message[0]) {
         frame_message(c, c->h - 2, u->message_role, u->message);
+    }
 }
