@@ -574,7 +574,8 @@ static void work(struct run *run) {
         die(run);
 }
 
-static void one_seed(uint64_t seed) {
+/* Returns the hash of all that it did to the disk. */
+static uint64_t one_seed(uint64_t seed) {
     struct run run = {.seed = seed, .r = {seed * 977 + 1}};
     const char *before = getenv("WEIR_REPEAT");
     snprintf(repeat, sizeof repeat, "WEIR_SEED=%" PRIu64 " %s", seed,
@@ -601,12 +602,14 @@ static void one_seed(uint64_t seed) {
         totals.acked += run.logs[i].n;
     store_close(run.w.st, true);
     run.w.st = NULL;
+    uint64_t trace = env_sim_trace(run.w.sim);
     env_sim_free(run.w.sim);
     while (run.n_logs > 0)
         model_forget_log(&run, 0);
     free(run.logs);
     free(run.ops);
     totals.seeds++;
+    return trace;
 }
 
 static void on_abort(int signal) {
@@ -631,8 +634,13 @@ int main(void) {
         one_seed(strtoull(one, NULL, 10));
     } else {
         uint64_t n = many != NULL ? strtoull(many, NULL, 10) : DEFAULT_SEEDS;
-        for (uint64_t seed = 1; seed <= n; seed++)
-            one_seed(seed);
+        for (uint64_t seed = 1; seed <= n; seed++) {
+            uint64_t trace = one_seed(seed);
+            if (seed <= 10 && one_seed(seed) != trace) {
+                fprintf(stderr, "seed %" PRIu64 " did not do the same twice\n", seed);
+                return 1;
+            }
+        }
     }
     printf("%" PRIu64 " seeds, %" PRIu64 " power cuts, %" PRIu64 " kills, %" PRIu64 " opens cut short, %" PRIu64
            " appended, %" PRIu64 " acked batches there at the end, %" PRIu64 " reads compared, %" PRIu64
