@@ -16,7 +16,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from weir import Serve, WEIR, check, finish, need  # noqa: E402
-from wire import FETCH, PRODUCE, Wire, address_of, batch, fetch_body, produce_body, request  # noqa: E402
+from wire import FETCH, FETCH_VERSION, PRODUCE, Wire, address_of, batch, fetch_body, produce_body, request  # noqa: E402
 
 SOAK = os.environ.get('SOAK', '') not in ('', '0')
 CONNECTIONS = int(os.environ.get('CONNECTIONS', '10000'))
@@ -154,7 +154,7 @@ def slow_readers():
             fill(c, 'long', topic_mib)
             before = anonymous(w.process.pid)
             slow = [dial(w.address, receive=4096) for _ in range(readers)]
-            ask = request(FETCH, 4, fetch_body('long', 0, 0, 64 * MIB)) * pipelined
+            ask = request(FETCH, FETCH_VERSION, fetch_body('long', 0, 0, 64 * MIB)) * pipelined
             for s in slow:
                 s.setblocking(False)
                 try:
@@ -181,7 +181,7 @@ def slow_readers():
             c.create_topic('poll')
             before = anonymous(w.process.pid)
             slow = [dial(w.address, receive=4096) for _ in range(readers)]
-            ask = request(FETCH, 4, fetch_body('poll', 0, 0, 64 * MIB, 60000, 3 * MIB)) * pipelined
+            ask = request(FETCH, FETCH_VERSION, fetch_body('poll', 0, 0, 64 * MIB, 60000, 3 * MIB)) * pipelined
             for s in slow:
                 s.sendall(ask)
             served(w.address)

@@ -8,7 +8,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from weir import Scratch, Serve, WEIR, check, finish, need  # noqa: E402
-from wire import BATCH_HEADER, FETCH, Wire, batches, fetch_body, large_batch, now_ms  # noqa: E402
+from wire import BATCH_HEADER, FETCH, FETCH_VERSION, Wire, batches, fetch_body, large_batch, now_ms  # noqa: E402
 
 MIB = 1 << 20
 OUT_OF_RANGE = 1
@@ -76,8 +76,8 @@ def story(c, w, logs):
     produce(c, 'read', 60)
     slow = [Wire(w.address) for _ in range(4)]
     for i, s in enumerate(slow):
-        s.send(FETCH, 4, fetch_body('read', 0, 10 * i, 64 * MIB))
-        s.send(FETCH, 4, fetch_body('read', 0, 10 * i + 5, 64 * MIB))
+        s.send(FETCH, FETCH_VERSION, fetch_body('read', 0, 10 * i, 64 * MIB))
+        s.send(FETCH, FETCH_VERSION, fetch_body('read', 0, 10 * i + 5, 64 * MIB))
     select.select([slow[3].socket], [], [], 30)      # the first bytes of an answer are there, most are not read
     error = c.set_config('read', 'retention.bytes', 2 * MIB)
     check(error == 0 and until(lambda: c.offset('read', 0, -2) > 50, 10), 'a change of retention.bytes acts')

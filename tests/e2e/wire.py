@@ -9,6 +9,7 @@ PRODUCE, FETCH, LIST_OFFSETS, METADATA = 0, 1, 2, 3
 OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 8, 9, 10
 API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS = 18, 19, 20, 21
 ALTER_CONFIGS = 44
+FETCH_VERSION = 10
 STORAGE_ERROR = 56
 BATCH_HEADER = 61
 CODECS = ('none', 'gzip', 'snappy', 'lz4', 'zstd')
@@ -171,8 +172,9 @@ def produce_body(topic, partition, records, acks=-1, timeout_ms=30000):
 
 
 def fetch_body(topic, partition, offset, max_bytes=1 << 20, wait_ms=0, min_bytes=1):
-    return struct.pack('>iiiib', -1, wait_ms, min_bytes, max_bytes, 0) + array([
-        text(topic) + array([struct.pack('>iqi', partition, offset, max_bytes)])])
+    """Of version 10, without a session."""
+    return struct.pack('>iiiibii', -1, wait_ms, min_bytes, max_bytes, 0, 0, -1) + array([
+        text(topic) + array([struct.pack('>iiqqi', partition, -1, offset, -1, max_bytes)])]) + array([])
 
 
 class Wire:
@@ -260,16 +262,16 @@ class Wire:
 
     def fetch(self, topic, partition, offset, max_bytes=1 << 20, wait_ms=0):
         """(error, high watermark, bytes)"""
-        self.send(FETCH, 4, fetch_body(topic, partition, offset, max_bytes, wait_ms))
+        self.send(FETCH, FETCH_VERSION, fetch_body(topic, partition, offset, max_bytes, wait_ms))
         return self.fetched()
 
     def fetched(self):
         r = self.receive()
-        r.get('i')
+        r.get('ihi')
         r.get('i')
         r.text()
         r.get('i')
-        _, error, hw, _ = r.get('ihqq')
+        _, error, hw, _, _ = r.get('ihqqq')
         r.array(lambda: r.get('qq'))
         return error, hw, r.blob()
 
