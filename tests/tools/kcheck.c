@@ -5,7 +5,11 @@
  *            until SIGTERM; prints the number of acknowledgements every 500.  With a codec
  *            (none, gzip, snappy, lz4, zstd) the messages are text that compresses well
  *        kcheck verify ADDRESS TOPIC PARTITIONS JOURNAL
- * journal: one line "partition number offset" an acknowledgement.  The producer
+ *        kcheck consume ADDRESS TOPIC,TOPIC,... PARTITIONS JOURNAL
+ *            as a member of the group "kcheck" until SIGTERM; commits, and journals "topic
+ *            partition offset" of each commit that was acknowledged; complains when messages
+ *            are left out, or come again from before what it had committed
+ * journal of produce: one line "partition number offset" an acknowledgement.  The producer
  * is idempotent, so that a retry after a crash may not make a second copy. */
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
@@ -90,6 +94,8 @@ static rd_kafka_t *client(rd_kafka_type_t type, const char *address, const char 
         set(conf, "enable.partition.eof", "true");
         set(conf, "fetch.wait.max.ms", "10");
         set(conf, "fetch.error.backoff.ms", "10");
+        set(conf, "session.timeout.ms", "10000");
+        set(conf, "heartbeat.interval.ms", "500");
     }
     rd_kafka_t *rk = rd_kafka_new(type, conf, why, sizeof why);
     if (rk == NULL)
@@ -217,13 +223,106 @@ static int verify(const char *address, const char *topic, int partitions, const 
     return n > 0 && wrong == 0 ? 0 : 1;
 }
 
+/* ---- a member of a group ---- */
+#define TOPICS_MAX 8
+#define COMMIT_EVERY 500
+struct follower {
+    char *topics[TOPICS_MAX];
+    int n_topics, partitions;
+    long long next[TOPICS_MAX][PARTITIONS_MAX];      /* what should come; -1: nothing came yet */
+    long long committed[TOPICS_MAX][PARTITIONS_MAX]; /* acknowledged */
+    unsigned long consumed, commits;
+};
+
+static int topic_index(const struct follower *f, const char *name) {
+    for (int i = 0; i < f->n_topics; i++)
+        if (strcmp(f->topics[i], name) == 0)
+            return i;
+    die(name, "is not one of the topics");
+    return 0;
+}
+
+static void follow_message(struct follower *f, const rd_kafka_message_t *m) {
+    int t = topic_index(f, rd_kafka_topic_name(m->rkt));
+    long long *next = &f->next[t][m->partition];
+    if (number_of(m) != (unsigned long long)m->offset)
+        complain("a message is lost or doubled before it", (int)m->partition, number_of(m), (long long)m->offset);
+    if (m->offset < f->committed[t][m->partition])
+        complain("comes again, although more was committed", (int)m->partition, number_of(m), (long long)m->offset);
+    if (m->offset > (*next < 0 ? 0 : *next))
+        complain("messages before it were left out", (int)m->partition, number_of(m), (long long)m->offset);
+    *next = m->offset + 1;
+    f->consumed++;
+}
+
+static void follow_commit(struct follower *f, rd_kafka_t *rk) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    for (int t = 0; t < f->n_topics; t++)
+        for (int p = 0; p < f->partitions; p++)
+            if (f->next[t][p] > f->committed[t][p])
+                rd_kafka_topic_partition_list_add(list, f->topics[t], p)->offset = f->next[t][p];
+    if (list->cnt > 0 && rd_kafka_commit(rk, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        for (int i = 0; i < list->cnt; i++) {
+            const rd_kafka_topic_partition_t *p = &list->elems[i];
+            if (p->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+                continue;
+            f->committed[topic_index(f, p->topic)][p->partition] = p->offset;
+            fprintf(journal, "%s %d %lld\n", p->topic, (int)p->partition, (long long)p->offset);
+            f->commits++;
+        }
+        fflush(journal);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static int consume(const char *address, char *topics, int partitions, const char *path) {
+    static struct follower f;
+    journal = fopen(path, "a");
+    if (journal == NULL)
+        die(path, "cannot be opened");
+    rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, address, NULL);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    f.partitions = partitions;
+    for (char *t = strtok(topics, ","); t != NULL && f.n_topics < TOPICS_MAX; t = strtok(NULL, ",")) {
+        f.topics[f.n_topics++] = t;
+        rd_kafka_topic_partition_list_add(list, t, RD_KAFKA_PARTITION_UA);
+    }
+    memset(f.next, 0xff, sizeof f.next);
+    rd_kafka_poll_set_consumer(rk);
+    if (rd_kafka_subscribe(rk, list) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        die("subscribe", topics);
+    rd_kafka_topic_partition_list_destroy(list);
+    unsigned long since = 0;
+    while (!stopping) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 100);
+        if (m != NULL && m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            follow_message(&f, m);
+            since++;
+        }
+        if (since >= COMMIT_EVERY || (m == NULL && since > 0)) {
+            follow_commit(&f, rk);
+            since = 0;
+        }
+        if (m != NULL)
+            rd_kafka_message_destroy(m);
+    }
+    follow_commit(&f, rk);
+    rd_kafka_consumer_close(rk);
+    rd_kafka_destroy(rk);
+    fclose(journal);
+    printf("consumed %lu, committed %lu times, %lu wrong\n", f.consumed, f.commits, wrong);
+    return f.commits > 0 && wrong == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv) {
     int partitions = argc == 6 || argc == 7 ? (int)strtol(argv[4], NULL, 10) : 0;
     if (partitions < 1 || partitions > PARTITIONS_MAX) {
-        fprintf(stderr, "usage: kcheck produce|verify ADDRESS TOPIC PARTITIONS JOURNAL [CODEC]\n");
+        fprintf(stderr, "usage: kcheck produce|verify|consume ADDRESS TOPIC PARTITIONS JOURNAL [CODEC]\n");
         return 2;
     }
     signal(SIGTERM, on_term);
+    if (strcmp(argv[1], "consume") == 0)
+        return consume(argv[2], argv[3], partitions, argv[5]);
     return strcmp(argv[1], "produce") == 0 ? produce(argv[2], argv[3], partitions, argv[5], argc == 7 ? argv[6] : NULL)
                                            : verify(argv[2], argv[3], partitions, argv[5]);
 }
