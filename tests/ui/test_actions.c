@@ -162,6 +162,13 @@ static void test_tail(void **state) {
     assert_int_equal(w.client.spec.value, 17);
     assert_true(screen_run(&w.screen, "from time 2024-05-31"));
     assert_int_equal(w.client.spec.value, 1717113600000);
+    assert_true(screen_run(&w.screen, "only 3,0"));
+    assert_int_equal(w.client.spec.n_partitions, 2);
+    assert_int_equal(w.client.spec_partition, 3);
+    assert_true(screen_run(&w.screen, "only 3,x")); /* says what it wants, changes nothing */
+    assert_int_equal(w.client.spec.n_partitions, 2);
+    assert_true(screen_run(&w.screen, "only all"));
+    assert_int_equal(w.client.spec.n_partitions, 0);
     world_keys(&w, "esc"); /* back to where we came from */
     assert_int_equal(w.screen.ui.tab, VIEW_topics);
     world_fini(&w);

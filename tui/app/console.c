@@ -26,6 +26,7 @@
 #define EVENTS_AT_ONCE 5000
 #define KEYS_AT_ONCE 500
 #define LOG_RING 64
+#define SLOW_LINE_US 50000
 
 struct console {
     struct screen screen;
@@ -320,6 +321,10 @@ static void paint(struct console *me) {
     struct ui *u = &me->screen.ui;
     if (!u->dirty || u->env.now_us < me->next_paint_us)
         return;
+    if (!term_can_paint()) {
+        me->next_paint_us = u->env.now_us + SLOW_LINE_US;
+        return;
+    }
     screen_paint(&me->screen, &me->canvas);
     term_flush(&me->canvas);
     me->next_paint_us = u->env.now_us + term_frame_us();
@@ -337,8 +342,6 @@ static void loop(struct console *me) {
         u->dirty = u->dirty || stale || stale != was_stale;
         was_stale = stale;
         paint(me);
-        if (stale)
-            me->next_paint_us = u->env.now_us > me->next_paint_us ? u->env.now_us : me->next_paint_us;
         if (u->env.now_us < me->next_client_us)
             fds[2].fd = -1;
         if (me->hello.pid == 0)

@@ -12,6 +12,7 @@
 #include <curses.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -274,6 +275,11 @@ int64_t term_frame_us(void) {
         return FRAME_QUEUED_US;
     const char *ssh = getenv("SSH_CONNECTION");
     return ssh && *ssh ? FRAME_SSH_US : FRAME_US;
+}
+
+bool term_can_paint(void) {
+    struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT);
 }
 
 bool term_key(struct key *k) { return term.open && keys_read(k); }

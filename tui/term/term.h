@@ -26,6 +26,9 @@ void term_redraw(void);             /* the next flush paints everything (ctrl-l)
 /* Shortest time between two paints on this line: 16 ms, more over ssh or with output still queued. */
 int64_t term_frame_us(void);
 
+/* False while the line has not taken what was written before: a paint would block. */
+bool term_can_paint(void);
+
 /* The next key, false when none is waiting. */
 bool term_key(struct key *k);
 bool term_gone(void);               /* hung up: nothing may be written any more */

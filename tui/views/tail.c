@@ -25,7 +25,8 @@ struct tail_view {
     char topic[300], filter[256], from_text[64];
     enum tail_from from;
     int64_t value;
-    int32_t partition;          /* -1 all */
+    int32_t partitions[64];
+    size_t n_partitions;        /* 0 all */
     bool live, wrap, detail;
     uint64_t bottom;            /* serial of the last row on screen */
     uint64_t selected;          /* serial */
@@ -64,7 +65,7 @@ static void tail_start(struct tail_view *me, struct ui *u) {
     if (!me->topic[0])
         return;
     struct tail_spec spec = {
-        .topic = me->topic, .partitions = &me->partition, .n_partitions = me->partition >= 0 ? 1 : 0,
+        .topic = me->topic, .partitions = me->partitions, .n_partitions = me->n_partitions,
         .from = me->from, .value = me->value, .filter = me->filter[0] ? me->filter : NULL,
     };
     if (tail_open(u->client, &spec, &me->tail, &e) != OK) {
@@ -85,7 +86,6 @@ static void tailv_open(struct view *v, struct ui *u) {
     struct tail_view *me = (struct tail_view *)v;
     (void)u;
     me->rows = mem_zalloc(ROWS_MAX * sizeof *me->rows);
-    me->partition = -1;
     me->fold = FOLD_DEFAULT;
     me->key_w = 6;
     me->stats.distance = -1;
@@ -103,7 +103,8 @@ static void tailv_close(struct view *v, struct ui *u) {
 void ui_tail_topic(struct ui *u, struct slice topic, int32_t partition, int64_t offset) {
     struct tail_view *me = (struct tail_view *)u->stack[VIEW_tail][0];
     snprintf(me->topic, sizeof me->topic, "%.*s", (int)(topic.n < 290 ? topic.n : 290), (const char *)topic.p);
-    me->partition = partition;
+    me->partitions[0] = partition;
+    me->n_partitions = partition >= 0 ? 1 : 0;
     me->filter[0] = '\0';
     tail_from_default(me);
     if (offset >= 0) {
@@ -203,8 +204,10 @@ static void paint_title(struct tail_view *me, struct ui *u, struct canvas *c, st
     canvas_put(c, r.y, right - w, w, s->distance > 0 ? ROLE_text : ROLE_dim, text);
     right -= w + 2;
     x += canvas_put_middle(c, r.y, x, right - x < 40 ? right - x : 40, ROLE_bright, slice_cstr(me->topic)) + 2;
-    if (me->partition >= 0)
-        x += canvas_printf(c, r.y, x, right - x, ROLE_dim, "partition %" PRId32 "  ", me->partition);
+    if (me->n_partitions == 1)
+        x += canvas_printf(c, r.y, x, right - x, ROLE_dim, "partition %" PRId32 "  ", me->partitions[0]);
+    else if (me->n_partitions > 1)
+        x += canvas_printf(c, r.y, x, right - x, ROLE_dim, "%zu partitions  ", me->n_partitions);
     x += canvas_printf(c, r.y, x, right - x, ROLE_dim, "from %s", me->from_text) + 2;
     if (me->filter[0] && right - x > 8) {
         x += canvas_put(c, r.y, x, right - x, ROLE_accent, "/ ");
@@ -243,7 +246,7 @@ static struct tail_columns tail_columns(struct tail_view *me, struct ui *u, cons
     k.date = k.date || (first[0] && strcmp(first, fmt_day(text, (int64_t)now * 1000)) != 0);
     k.time_w = k.date && w >= 100 ? 23 : 12;
     const struct model_topic *t = snapshot_topic(u->snap, slice_cstr(me->topic));
-    if (me->partition < 0 && !(t && t->n_partitions == 1))
+    if (me->n_partitions != 1 && !(t && t->n_partitions == 1))
         k.partition_w = 4;
     k.offset_w = (int)strlen(fmt_group(text, most));
     k.key_w = me->key_w;
@@ -463,6 +466,28 @@ wrong:
     return true;
 }
 
+/* "0,3,7" or "all". */
+static bool tail_set_only(struct tail_view *me, struct ui *u, const char *arg) {
+    int32_t chosen[64];
+    size_t n = 0;
+    for (const char *p = arg; strcmp(arg, "all") != 0;) {
+        char *end;
+        long v = strtol(p, &end, 10);
+        if (end == p || v < 0 || v > INT32_MAX || n == 64 || (*end && *end != ',')) {
+            ui_say(u, ROLE_bad, "only N,N,... (up to 64 partitions), or only all");
+            return true;
+        }
+        chosen[n++] = (int32_t)v;
+        if (!*end)
+            break;
+        p = end + 1;
+    }
+    memcpy(me->partitions, chosen, n * sizeof *chosen);
+    me->n_partitions = n;
+    tail_start(me, u);
+    return true;
+}
+
 static void tail_copy(struct ui *u, const struct tail_row *row) {
     ui_copy(u, row->value.p ? row->value : row->key);
 }
@@ -556,6 +581,7 @@ static bool tailv_verb(struct view *v, struct ui *u, enum verb verb, const char 
         tail_start(me, u);
         return true;
     case VERB_FROM: return tail_set_from(me, u, arg);
+    case VERB_ONLY: return tail_set_only(me, u, arg);
     case VERB_EXPORT:
         if (me->tail && me->stats.last > 0)
             tail_export(me, u, arg);
