@@ -152,6 +152,10 @@ static void change_apply(struct sim_disk *d, const struct sim_change *c) {
         HASH_FIND_STR(c->dir->durable_names, c->name, e);
         if (e != NULL && e->node == c->node)
             name_remove(d, &c->dir->durable_names, c->name, false);
+        else /* an earlier rename of it was lost: one file never has two names */
+            for (e = c->dir->durable_names; e != NULL; e = e->hh.next)
+                if (e->node == c->node)
+                    return;
         name_set(d, &c->to_dir->durable_names, c->to, c->node, false);
     } else if (c->node != NULL) {
         name_set(d, &c->dir->durable_names, c->name, c->node, false);

@@ -145,6 +145,20 @@ static void test_names(void **state) {
     assert_true(still_there > 20);
 }
 
+/* Renamed twice: whatever a crash keeps, it has one name. */
+static void test_renamed_twice(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct env_sim *s = env_sim_new(seed);
+        env_sim_put(s, "1", SLICE("x"));
+        assert_int_equal(s->env.rename(&s->env, "1", "2"), OK);
+        assert_int_equal(s->env.rename(&s->env, "2", "3"), OK);
+        env_sim_crash(s, seed);
+        assert_int_equal(env_sim_exists(s, "1") + env_sim_exists(s, "2") + env_sim_exists(s, "3"), 1);
+        env_sim_free(s);
+    }
+}
+
 static void test_lost_directory_takes_all(void **state) {
     (void)state;
     unsigned lost = 0;
@@ -428,7 +442,7 @@ int main(void) {
         cmocka_unit_test(test_synced_survives),      cmocka_unit_test(test_unsynced_bytes_may_go),
         cmocka_unit_test(test_growth_may_be_zeroes), cmocka_unit_test(test_names),
         cmocka_unit_test(test_lost_directory_takes_all), cmocka_unit_test(test_async_sync),
-        cmocka_unit_test(test_overtaken_sync),
+        cmocka_unit_test(test_overtaken_sync),       cmocka_unit_test(test_renamed_twice),
         cmocka_unit_test(test_failed_sync_lies_later), cmocka_unit_test(test_faults),
         cmocka_unit_test(test_cold_reads),           cmocka_unit_test(test_crash_after),
         cmocka_unit_test(test_kill_keeps_the_cache), cmocka_unit_test(test_outside),
