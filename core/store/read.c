@@ -195,7 +195,8 @@ static enum err read_segment(struct segment *s, int64_t *next, int64_t end, size
     return OK;
 }
 
-enum err store_read(struct store_log *log, int64_t offset, int64_t end, size_t max_bytes, bool min_one, struct buf *out) {
+enum err store_read(struct store_log *log, int64_t offset, int64_t end, size_t max_bytes, bool min_one,
+                    struct buf *out) {
     if (offset < log->start || offset > log->end || offset > end)
         return ERR_RANGE;
     int64_t next = offset;

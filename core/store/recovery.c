@@ -109,8 +109,8 @@ static enum err format_check(struct store *st, struct error *e) {
         return OK;
     int version = 0;
     if (sscanf(text, "weir %d", &version) == 1 && version > STORE_FORMAT)
-        return error_set(e, ERR_UNSUPPORTED, "the data directory was written by a newer weir (format %d, this one knows "
-                         "%d); nothing was changed", version, STORE_FORMAT);
+        return error_set(e, ERR_UNSUPPORTED, "the data directory was written by a newer weir (format %d, this one "
+                         "knows %d); nothing was changed", version, STORE_FORMAT);
     return error_set(e, ERR_UNSUPPORTED, "the data directory's FORMAT file is not weir's; nothing was changed");
 }
 

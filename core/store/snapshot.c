@@ -8,7 +8,8 @@
  * log:  uuid, partition i32, start i64, end i64, last append i64,
  *       epochs u32 (epoch i32, start i64)...
  *       segments u32 (base i64, next i64, bytes u64, max timestamp i64, created i64)...
- *       producers u32 (id i64, epoch i16, last ms i64, last offset i64, n u8, (first i32, last i32, offset i64, ts i64)...)...
+ *       producers u32 (id i64, epoch i16, last ms i64, last offset i64, n u8,
+ *                 (first i32, last i32, offset i64, ts i64)...)...
  *
  * The last two are kept, with the WAL that the older one needs. */
 #include "core/base/log.h"
@@ -286,7 +287,8 @@ enum err snapshot_load(struct store *st, uint64_t *seq, bool *clean, bool *found
             st->newest_snapshot_wal = st->wal.number;
             if (tried > 0) {
                 *clean = false;
-                log_error("snapshot-%" PRIu64 " is damaged; the one before it is used and the log replayed", number + 1);
+                log_error("snapshot-%" PRIu64 " is damaged; the one before it is used and the log replayed",
+                          number + 1);
             }
             return OK;
         }

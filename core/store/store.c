@@ -220,7 +220,8 @@ void store_flush(struct store *st) {
     }
     if (e == OK)
         e = wal_write_tick(st);
-    if (e == ERR_NO_SPACE || e == ERR_LIMIT) { /* nothing was acknowledged; what waits is tried again when there is room */
+    if (e == ERR_NO_SPACE || e == ERR_LIMIT) {
+        /* Nothing was acknowledged; what waits is tried again when there is room. */
         store_set_full(st, e);
         return;
     }

@@ -64,7 +64,8 @@ struct store_recovery {
  * synced.  ERR_CORRUPT (both snapshots bad), ERR_UNSUPPORTED (newer format, or
  * not a weir directory: non-empty without our format file), ERR_IO, ERR_NO_SPACE. */
 enum err store_open(struct store **out, struct env *env, const struct store_config *config,
-                    const struct store_events *events, struct store_recovery *recovery, struct error *e) WEIR_MUST_CHECK;
+                    const struct store_events *events, struct store_recovery *recovery,
+                    struct error *e) WEIR_MUST_CHECK;
 /* A checkpoint and a clean mark, blocking; then frees everything.  crash: only frees (tests). */
 void store_close(struct store *st, bool crash);
 /* No sync, checkpoint or warm-up is in flight: run the loop until then before store_close. */
@@ -85,9 +86,11 @@ void store_get_stats(const struct store *st, struct store_stats *out);
 
 /* ---- the map: small durable values by (kind, key); the broker owns their meaning ---- */
 /* All three return the ticket in *ticket (durable when store_durable() >= it). */
-enum err store_put(struct store *st, uint16_t kind, struct slice key, struct slice value, uint64_t *ticket) WEIR_MUST_CHECK;
+enum err store_put(struct store *st, uint16_t kind, struct slice key, struct slice value,
+                   uint64_t *ticket) WEIR_MUST_CHECK;
 enum err store_delete(struct store *st, uint16_t kind, struct slice key, uint64_t *ticket) WEIR_MUST_CHECK;
-struct slice store_get(const struct store *st, uint16_t kind, struct slice key);    /* null: not there; valid until changed */
+/* null: not there; valid until changed */
+struct slice store_get(const struct store *st, uint16_t kind, struct slice key);
 typedef void store_each_fn(void *ctx, struct slice key, struct slice value);
 void store_each(const struct store *st, uint16_t kind, store_each_fn *each, void *ctx);   /* by key order */
 
@@ -141,7 +144,8 @@ enum err store_append(struct store_log *log, uint8_t *batch, size_t n, struct ap
  * (an offset, exclusive: high watermark or last stable offset), at most max_bytes, but at least one
  * batch when min_one.  OK with nothing appended: offset == end.  ERR_RANGE: outside
  * [start, end].  ERR_AGAIN: cold; events.readable follows.  ERR_IO, ERR_CORRUPT. */
-enum err store_read(struct store_log *log, int64_t offset, int64_t end, size_t max_bytes, bool min_one, struct buf *out) WEIR_MUST_CHECK;
+enum err store_read(struct store_log *log, int64_t offset, int64_t end, size_t max_bytes, bool min_one,
+                    struct buf *out) WEIR_MUST_CHECK;
 /* While it is on, reads wait for the disk instead of saying ERR_AGAIN: for the broker's start, before the loop runs. */
 void store_reads_wait(struct store *st, bool on);
 /* Bytes between offset and end, for fetch.min.bytes; an estimate from the index is enough above 64 KiB. */
