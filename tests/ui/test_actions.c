@@ -344,6 +344,72 @@ static void test_commands(void **state) {
     world_fini(&w);
 }
 
+static void put_keys(struct buf *out, const struct command *c) {
+    const char *between = "";
+    for (const char *p = c->keys; *p;) {
+        char name[24], key[24];
+        size_t n = strcspn(p, " ");
+        snprintf(name, sizeof name, "%.*s", (int)n, p);
+        key_spelled(name, key);
+        buf_printf(out, "%s`%s`", between, key);
+        between = " ";
+        p += n + (p[n] == ' ');
+    }
+}
+
+static void put_views(struct buf *out, const struct command *c) {
+    const char *between = "";
+    if (c->views == UINT32_MAX) {
+        buf_puts(out, "everywhere");
+        return;
+    }
+    for (int i = 0; i < VIEW_N; i++)
+        if (c->views & (1u << i)) {
+            buf_printf(out, "%s%s", between, view_title((enum view_id)i));
+            between = ", ";
+        }
+}
+
+/* doc/keys.md is what the rows say; WEIR_RECORD=1 writes it. */
+static void test_keys_page(void **state) {
+    struct buf page = {0}, there = {0};
+    const char *screens = getenv("SCREENS");
+    char path[4096];
+    (void)state;
+    buf_puts(
+        &page,
+        "# Keys and commands of the console\n\nMade from tui/cmd/commands.def; in the console `?` shows those of the "
+        "view.\nA command is typed after `:`; the beginning of its name is enough.\n"
+        "Commands marked ✎ change the cluster and are refused under `--read-only`.\n\n"
+        "| key | command | where | |\n|-|-|-|-|\n");
+    for (size_t i = 0; i < n_commands; i++) {
+        buf_puts(&page, "| ");
+        put_keys(&page, &commands[i]);
+        buf_printf(&page, " | `:%s`%s | ", commands[i].name, commands[i].effect != LOOKS ? " ✎" : "");
+        put_views(&page, &commands[i]);
+        buf_puts(&page, " | ");
+        for (const char *p = commands[i].help; *p; p++)
+            buf_printf(&page, "%s%c", *p == '|' ? "\\" : "", *p);
+        buf_puts(&page, " |\n");
+    }
+    buf_put_u8(&page, 0);
+    snprintf(path, sizeof path, "%s/../../../doc/keys.md", screens ? screens : "tests/ui/screens");
+    FILE *f = fopen(path, getenv("WEIR_RECORD") ? "w+" : "r");
+    if (!f)
+        fail_msg("%s cannot be opened", path);
+    if (getenv("WEIR_RECORD")) {
+        fputs((char *)page.p, f);
+        rewind(f);
+    }
+    for (size_t n; (n = fread(buf_reserve(&there, 65536), 1, 65536, f)) > 0;)
+        there.n += n;
+    fclose(f);
+    buf_put_u8(&there, 0);
+    assert_string_equal((char *)there.p, (char *)page.p);
+    buf_fini(&page);
+    buf_fini(&there);
+}
+
 static void test_completion(void **state) {
     struct world w;
     struct candidate found[64];
@@ -380,6 +446,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_new_says_nothing),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_completion),
+        cmocka_unit_test(test_keys_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

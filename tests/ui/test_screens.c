@@ -122,6 +122,35 @@ static void test_beginnings(void **state) {
         }
 }
 
+static char *text_of(const char *s) { return (char *)(uintptr_t)s; }
+
+static void test_configs(void **state) {
+    (void)state;
+    struct client_config_row rows[] = {
+        {text_of("cleanup.policy"), text_of("delete"), false, false, true, 5, text_of("What becomes of old segments.")},
+        {text_of("retention.ms"), text_of("604800000"), false, false, false, 1, text_of("How long records are kept.")},
+        {text_of("segment.bytes"), text_of("1073741824"), true, false, true, 4, NULL},
+        {text_of("secret\x1b[2J"), NULL, false, true, true, 5, text_of("\xe2\x80\xaehidden")},
+    };
+    for (size_t k = 0; k < N_SIZES; k++) {
+        struct world w;
+        world_init(&w, sizes[k].w, sizes[k].h, sizes[k].ascii);
+        ui_set_snapshot(&w.screen.ui, world_snapshot(1));
+        world_paint(&w);
+        world_keys(&w, "j j enter");
+        struct client_event e = {
+            .kind = EVENT_ACTION, .id = w.client.last_id, .ok = true, .configs = rows, .n_configs = 4};
+        ui_event(&w.screen.ui, &e);
+        world_keys(&w, "tab tab");
+        compare("topic-configs", sizes[k].name, world_paint(&w));
+        world_keys(&w, "enter");
+        assert_non_null(strstr(world_paint(&w), "--add-config retention.ms=604800000"));
+        world_keys(&w, "tab right");
+        assert_non_null(strstr(world_paint(&w), "--delete-config retention.ms"));
+        world_fini(&w);
+    }
+}
+
 static void test_stale(void **state) {
     struct world w;
     (void)state;
@@ -163,7 +192,8 @@ static void test_odd_sizes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_screens), cmocka_unit_test(test_beginnings), cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_screens), cmocka_unit_test(test_beginnings), cmocka_unit_test(test_configs),
+        cmocka_unit_test(test_stale),
         cmocka_unit_test(test_odd_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

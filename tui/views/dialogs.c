@@ -314,8 +314,8 @@ static void reset_equivalent(struct dialog *d, struct buf *out) {
             continue;
         if (shown++ >= 6)
             continue;
-        text_sanitize(out, row->topic, 60);
-        buf_printf(out, " %" PRId32 ": %s -> %s\n", row->partition,
+        char name[64];
+        buf_printf(out, "%s %" PRId32 ": %s -> %s\n", text_safe(row->topic, name, sizeof name), row->partition,
                    row->committed < 0 ? "none" : fmt_group(from, row->committed),
                    at < 0 ? "left" : fmt_group(target, at));
     }

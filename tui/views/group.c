@@ -106,6 +106,13 @@ static void get_topic(const void *row, const struct look_env *env, struct out_ce
     out->role = ROLE_bright;
 }
 
+static void get_partition(const void *row, const struct look_env *env, struct out_cell *out) {
+    (void)env;
+    out->sort = ((const struct lag_row *)row)->lag.partition;
+    out->role = ROLE_number;
+    snprintf(out->text, sizeof out->text, "%" PRId32, ((const struct lag_row *)row)->lag.partition);
+}
+
 static void get_note(const void *row, const struct look_env *env, struct out_cell *out) {
     (void)env;
     out->foreign = ((const struct lag_row *)row)->lag.metadata;
@@ -117,7 +124,7 @@ static void get_note(const void *row, const struct look_env *env, struct out_cel
 
 static const struct column lag_columns[] = {
     GET("TOPIC", get_topic, FORM_TEXT, false, 20, 60, 0),
-    COL("P", struct lag_row, lag.partition, FORM_COUNT, 5, 0, 1),
+    GET("P", get_partition, FORM_COUNT, true, 5, 0, 1),
     GET("LAG", get_lag, FORM_COUNT, true, 16, 24, 2),
     GET("COMMITTED", get_committed, FORM_COUNT, true, 13, 0, 3),
     GET("END", get_end, FORM_COUNT, true, 13, 0, 4),

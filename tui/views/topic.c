@@ -213,6 +213,24 @@ static void get_config(const void *row, const struct look_env *env, struct out_c
     out->role = ((const struct config_row *)row)->is_default ? ROLE_text : ROLE_bright;
 }
 
+/* 604800000 · 7 d: numbers of milliseconds and bytes that nobody reads, said again. */
+static void say_again(const struct config_row *r, struct out_cell *out) {
+    char digits[20] = "", again[FORMAT_SIZE];
+    size_t n = r->name.n;
+    bool ms = n > 3 && memcmp(r->name.p + n - 3, ".ms", 3) == 0,
+         bytes = n > 6 && memcmp(r->name.p + n - 6, ".bytes", 6) == 0;
+    for (size_t i = 0; i < r->value.n; i++)
+        if (r->value.p[i] < '0' || r->value.p[i] > '9' || i >= sizeof digits - 2)
+            return;
+        else
+            digits[i] = (char)r->value.p[i];
+    int64_t v = strtoll(digits, NULL, 10);
+    if (!(ms || bytes) || v < 1000 || v == INT64_MAX)
+        return;
+    out->foreign = SLICE_NULL;
+    snprintf(out->text, sizeof out->text, "%s · %s", digits, ms ? fmt_ms_config(again, v) : fmt_bytes(again, v, false));
+}
+
 static void get_config_value(const void *row, const struct look_env *env, struct out_cell *out) {
     const struct config_row *r = row;
     (void)env;
@@ -223,6 +241,8 @@ static void get_config_value(const void *row, const struct look_env *env, struct
         out->foreign = SLICE_NULL;
         snprintf(out->text, sizeof out->text, r->sensitive ? "hidden" : "none");
         out->role = ROLE_dim;
+    } else {
+        say_again(r, out);
     }
 }
 
@@ -448,7 +468,7 @@ static void paint_below(const struct topic_view *me, const struct model_topic *t
         return;
     }
     const struct config_row *row = table_selected(&me->tables[SUB_CONFIGS]);
-    struct block b = {0};
+    struct block b = {.words = true};
     canvas_fill(c, r.y, r.x, r.w, ROLE_frame, 0x2500);
     if (!row)
         return;
