@@ -1,7 +1,6 @@
 /* How a record is printed; see tail_format.h. */
 #include "tui/cli/tail_format.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -108,6 +107,21 @@ static void put_format(struct tail_printer *p, const struct tail_row *r) {
 
 /* ---- JSON lines ---- */
 
+static void put_base64(struct buf *out, struct slice s) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t *to = buf_reserve(out, (s.n + 2) / 3 * 4);
+    for (size_t at = 0; at < s.n; at += 3) {
+        size_t left = s.n - at;
+        uint32_t bits =
+            (uint32_t)s.p[at] << 16 | (left > 1 ? (uint32_t)s.p[at + 1] << 8 : 0) | (left > 2 ? s.p[at + 2] : 0);
+        *to++ = (uint8_t)digits[bits >> 18];
+        *to++ = (uint8_t)digits[bits >> 12 & 63];
+        *to++ = left > 1 ? (uint8_t)digits[bits >> 6 & 63] : '=';
+        *to++ = left > 2 ? (uint8_t)digits[bits & 63] : '=';
+    }
+    out->n += (s.n + 2) / 3 * 4;
+}
+
 /* "NAME": text, or null and "NAME_base64" where the bytes are no UTF-8: nothing is lost. */
 static void set_bytes(json_t *row, const char *name, struct slice s) {
     json_t *text = s.p == NULL ? json_null() : json_stringn((const char *)s.p, s.n);
@@ -119,11 +133,7 @@ static void set_bytes(json_t *row, const char *name, struct slice s) {
     struct buf coded = {0};
     snprintf(key, sizeof key, "%s_base64", name);
     json_object_set_new(row, name, json_null());
-    buf_reserve(&coded, (s.n + 2) / 3 * 4 + 1);
-    for (size_t at = 0; at < s.n; at += 3 << 20) {
-        size_t n = s.n - at < 3 << 20 ? s.n - at : 3 << 20;
-        coded.n += (size_t)EVP_EncodeBlock(coded.p + coded.n, s.p + at, (int)n);
-    }
+    put_base64(&coded, s);
     json_object_set_new(row, key, json_stringn((const char *)coded.p, coded.n));
     buf_fini(&coded);
 }
