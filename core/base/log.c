@@ -29,6 +29,10 @@ void log_set_level(enum log_level level) {
     atomic_store_explicit(&max_level, (int)level, memory_order_relaxed);
 }
 
+enum log_level log_level(void) {
+    return (enum log_level)atomic_load_explicit(&max_level, memory_order_relaxed);
+}
+
 static void log_to_stderr(enum log_level level, const char *line) {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     struct timespec now;

@@ -12,6 +12,7 @@ typedef void log_sink_fn(void *ctx, enum log_level level, const char *line);
 /* Called from any thread; NULL: stderr. */
 void log_set_sink(log_sink_fn *sink, void *ctx);
 void log_set_level(enum log_level level);
+enum log_level log_level(void);
 void log_write(enum log_level level, const char *format, ...) WEIR_PRINTF(2, 3);
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_write(LOG_WARN, __VA_ARGS__)

@@ -1,4 +1,4 @@
-/* Config values: the table of configs.def, checks, and who wins.
+/* Config values: checks, and who wins.
  *
  *   topic    override > broker config it falls back to > default
  *   broker   this broker's dynamic value > the cluster's dynamic default > --set and file > default
@@ -20,31 +20,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const struct config_row topic_rows[] = {
-#define TOPIC(name_, type_, def_, broker_, rule_, acts_, doc_) \
-    {.name = name_, .type = CONFIG_##type_, .def = def_, .broker = broker_, .rule = rule_, .acts = acts_, .doc = doc_},
-#define BROKER(...)
-#define INERT(...)
-#include "core/broker/configs.def"
-#undef TOPIC
-#undef BROKER
-#undef INERT
-};
-static const struct config_row broker_rows[] = {
-#define TOPIC(...)
-#define BROKER(name_, type_, def_, rule_, update_, acts_, doc_) \
-    {.name = name_, .type = CONFIG_##type_, .def = def_, .rule = rule_, .update = UPDATE_##update_, .acts = acts_, \
-     .doc = doc_},
-#define INERT(name_, type_, def_) \
-    {.name = name_, .type = CONFIG_##type_, .def = def_, .rule = "", \
-     .doc = "One of Kafka's; nothing in weir depends on it, so it cannot be changed while it runs."},
-#include "core/broker/configs.def"
-#undef TOPIC
-#undef BROKER
-#undef INERT
-};
-#define N_TOPIC_ROWS (sizeof topic_rows / sizeof *topic_rows)
-#define N_BROKER_ROWS (sizeof broker_rows / sizeof *broker_rows)
+#define BROKER_ROWS_MAX 384
 
 struct topic_configs {
     size_t n;
@@ -55,42 +31,24 @@ struct topic_configs {
 };
 
 struct broker_configs {
-    char *fixed[N_BROKER_ROWS];       /* --set and file */
-    char *own[N_BROKER_ROWS];         /* dynamic, this broker */
-    char *whole[N_BROKER_ROWS];       /* dynamic, the cluster's default */
+    char *fixed[BROKER_ROWS_MAX];       /* --set and file */
+    char *own[BROKER_ROWS_MAX];         /* dynamic, this broker */
+    char *whole[BROKER_ROWS_MAX];       /* dynamic, the cluster's default */
     char derived[4][24];              /* values in ms that follow from hours or minutes */
 };
 
-/* ---- rows ---- */
-
-const struct config_row *config_rows(enum config_scope scope, size_t *n) {
-    switch (scope) {
-    case SCOPE_TOPIC: *n = N_TOPIC_ROWS; return topic_rows;
-    case SCOPE_BROKER: *n = N_BROKER_ROWS; return broker_rows;
-    default: *n = 0; return NULL;
-    }
-}
-
-const struct config_row *config_row_find(enum config_scope scope, struct slice name) {
-    size_t high, low = 0;
-    const struct config_row *rows = config_rows(scope, &high);
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int c = slice_cmp(name, slice_cstr(rows[middle].name));
-        if (c == 0)
-            return &rows[middle];
-        if (c < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
+/* The place of a broker row in the arrays above. */
+static size_t row_index(const struct config_row *row) {
+    size_t n;
+    size_t i = (size_t)(row - config_rows(SCOPE_BROKER, &n));
+    weir_assert(i < n && n <= BROKER_ROWS_MAX);
+    return i;
 }
 
 static size_t broker_row_index(const char *name) {
     const struct config_row *row = config_row_find(SCOPE_BROKER, slice_cstr(name));
     weir_assert(row != NULL);
-    return (size_t)(row - broker_rows);
+    return row_index(row);
 }
 
 /* ---- checks ---- */
@@ -346,7 +304,7 @@ const char *topic_configs_get(const struct topic *t, const char *name) {
 /* ---- broker values ---- */
 
 size_t broker_config_places(struct broker *b, const struct config_row *row, struct config_place out[4]) {
-    size_t i = (size_t)(row - broker_rows), n = 0;
+    size_t i = row_index(row), n = 0;
     if (b->configs->own[i] != NULL)
         out[n++] = (struct config_place){b->configs->own[i], SOURCE_BROKER};
     if (b->configs->whole[i] != NULL)
@@ -367,7 +325,7 @@ const char *broker_config_value(struct broker *b, const struct config_row *row, 
 
 const char *config_string(struct broker *b, const char *name) {
     enum config_source source;
-    return broker_config_value(b, &broker_rows[broker_row_index(name)], &source);
+    return broker_config_value(b, config_row_find(SCOPE_BROKER, slice_cstr(name)), &source);
 }
 
 int64_t config_int(struct broker *b, const char *name) {
@@ -395,7 +353,7 @@ bool config_bool(struct broker *b, const char *name) {
  * `unit_ms`, stands behind them. */
 static const char *derived_value(struct broker *b, int slot, const char *coarse, int64_t unit_ms,
                                  enum config_source *source) {
-    const char *value = broker_config_value(b, &broker_rows[broker_row_index(coarse)], source);
+    const char *value = broker_config_value(b, config_row_find(SCOPE_BROKER, slice_cstr(coarse)), source);
     int64_t v = 0;
     if (value == NULL)
         return NULL;
@@ -409,7 +367,7 @@ const char *topic_config_default(struct broker *b, const struct config_row *row,
     *source = SOURCE_DEFAULT;
     if (row->broker == NULL)
         return row->def;
-    const char *value = broker_config_value(b, &broker_rows[broker_row_index(row->broker)], source);
+    const char *value = broker_config_value(b, config_row_find(SCOPE_BROKER, slice_cstr(row->broker)), source);
     if (value == NULL && strcmp(row->broker, "log.retention.ms") == 0) {
         value = derived_value(b, 0, "log.retention.minutes", 60000, source);
         if (value == NULL)
@@ -509,7 +467,7 @@ static void dynamic_remember(struct broker *b, bool whole, struct slice name, co
     const struct config_row *row = config_row_find(SCOPE_BROKER, name);
     if (row == NULL)
         return;
-    char **at = &(whole ? b->configs->whole : b->configs->own)[row - broker_rows];
+    char **at = &(whole ? b->configs->whole : b->configs->own)[row_index(row)];
     free(*at);
     *at = value == NULL ? NULL : mem_strdup(value);
 }
@@ -550,7 +508,7 @@ size_t broker_config_dynamic(struct broker *b, bool whole, struct config_entry *
 }
 
 static void load_dynamic(struct broker *b, bool whole) {
-    struct config_entry v[N_BROKER_ROWS * 2];
+    struct config_entry v[BROKER_ROWS_MAX * 2];
     size_t n = broker_config_dynamic(b, whole, v, sizeof v / sizeof *v);
     for (size_t i = 0; i < n; i++) {
         const struct config_row *row = config_row_find(SCOPE_BROKER, v[i].name);
@@ -588,7 +546,7 @@ enum err configs_new(struct broker *b, struct error *e) {
 void configs_free(struct broker *b) {
     if (b->configs == NULL)
         return;
-    for (size_t i = 0; i < N_BROKER_ROWS; i++) {
+    for (size_t i = 0; i < BROKER_ROWS_MAX; i++) {
         free(b->configs->fixed[i]);
         free(b->configs->own[i]);
         free(b->configs->whole[i]);

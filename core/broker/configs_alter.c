@@ -2,12 +2,12 @@
  * then written whole. */
 #include "core/broker/configs_alter.h"
 
+#include "core/base/log.h"
 #include "core/broker/keyset.h"
 
 #include <stdlib.h>
 
 #define OVERRIDES_MAX 64
-enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
 
 static bool refuse(struct config_change *c, int16_t error, struct slice message) {
     c->error = error;
@@ -241,6 +241,96 @@ static void alter_broker(struct broker *b, struct request *rq, struct config_cha
             return;
 }
 
+/* ---- groups, metrics subscriptions ---- */
+
+/* Kafka's own sentences differ by a word. */
+static const char *scope_word(enum config_scope scope) {
+    return scope == SCOPE_GROUP ? "group" : "client metrics";
+}
+
+static bool named_value(struct broker *b, struct request *rq, struct config_change *c, enum config_scope scope,
+                        const struct config_op *op, struct slice *value) {
+    const struct config_row *row = config_row_find(scope, op->name);
+    struct error e;
+    *value = SLICE_NULL;
+    if (op->op == OP_DELETE)
+        return true;
+    if (row == NULL)
+        return refuse(c, KAFKA_INVALID_CONFIG, request_printf(rq, "Unknown %s config name: %.*s", scope_word(scope),
+                                                              SLICE_ARG(request_utf8(rq, op->name))));
+    *value = op->value;
+    if (op->op != OP_SET) {
+        if (row->type != CONFIG_LIST)
+            return refuse(
+                c, KAFKA_INVALID_CONFIG,
+                request_printf(rq, "Can't %s to key %s because its type is not LIST.", op_name(op->op), row->name));
+        struct slice now = config_named_get(b, scope, c->resource_name, row->name);
+        *value = list_change(rq, now.p == NULL ? slice_cstr(config_named_default(b, row)) : now, op->value,
+                             op->op == OP_APPEND);
+    }
+    if (config_named_check(b, scope, row, *value, &e) != OK)
+        return refuse(c, KAFKA_INVALID_CONFIG, request_printf(rq, "%s", e.text));
+    return true;
+}
+
+static void alter_named(struct broker *b, struct request *rq, struct config_change *c, enum config_scope scope,
+                        bool validate_only, uint64_t *ticket) {
+    struct slice *values = request_alloc(rq, (size_t)(c->n_ops + 1) * sizeof *values);
+    size_t n_rows;
+    const struct config_row *rows = config_rows(scope, &n_rows);
+    uint64_t mine = 0;
+    enum err e = OK;
+    if (c->resource_name.n == 0 || memchr(c->resource_name.p, 0, c->resource_name.n) != NULL) {
+        refuse(c, KAFKA_INVALID_REQUEST,
+               request_printf(rq, "Default %s resources are not allowed.", scope_word(scope)));
+        return;
+    }
+    for (int32_t i = 0; i < c->n_ops; i++)
+        if (!named_value(b, rq, c, scope, &c->ops[i], &values[i]))
+            return;
+    if (validate_only)
+        return;
+    for (size_t i = 0; i < n_rows && c->replace && e == OK; i++)
+        if (config_named_get(b, scope, c->resource_name, rows[i].name).p != NULL)
+            e = config_named_set(b, scope, c->resource_name, slice_cstr(rows[i].name), SLICE_NULL, &mine);
+    for (int32_t i = 0; i < c->n_ops && e == OK; i++)
+        if (values[i].p != NULL || config_row_find(scope, c->ops[i].name) != NULL) {
+            e = config_named_set(b, scope, c->resource_name, c->ops[i].name, values[i], &mine);
+            e = e == ERR_NOT_FOUND ? OK : e; /* to delete what is not set */
+        }
+    *ticket = mine > *ticket ? mine : *ticket;
+    if (e != OK)
+        refuse(c, kafka_error_of(e), slice_cstr(kafka_error_text(kafka_error_of(e))));
+}
+
+/* ---- the logger ---- */
+
+static void alter_logger(struct broker *b, struct request *rq, struct config_change *c, bool validate_only) {
+    static const struct { const char *name; enum log_level level; } levels[] = {
+        {"OFF", LOG_ERROR}, {"FATAL", LOG_ERROR}, {"ERROR", LOG_ERROR}, {"WARN", LOG_WARN},
+        {"INFO", LOG_INFO}, {"DEBUG", LOG_DEBUG}, {"TRACE", LOG_DEBUG},
+    };
+    int32_t id;
+    if (!config_broker_id(c->resource_name, &id) || id != b->settings.node_id) {
+        refuse(c, KAFKA_INVALID_REQUEST,
+               request_printf(rq, "Unexpected broker id, expected %d, but received %.*s", b->settings.node_id,
+                              SLICE_ARG(request_utf8(rq, c->resource_name))));
+        return;
+    }
+    for (int32_t i = 0; i < c->n_ops; i++) {
+        size_t k = 0, n = sizeof levels / sizeof *levels;
+        while (k < n && !slice_is(c->ops[i].value, levels[k].name))
+            k++;
+        if (!slice_is(c->ops[i].name, "root") || c->ops[i].op != OP_SET || k == n) {
+            refuse(c, KAFKA_INVALID_CONFIG,
+                   SLICE("There is one logger, root; its level can be set to ERROR, WARN, INFO or DEBUG."));
+            return;
+        }
+        if (!validate_only)
+            log_set_level(levels[k].level);
+    }
+}
+
 /* ---- all of them ---- */
 
 static void refuse_repeats(struct request *rq, struct config_change *v, int32_t n) {
@@ -268,6 +358,12 @@ void configs_alter(struct broker *b, struct request *rq, struct config_change *v
             alter_topic(b, rq, c, validate_only, ticket);
         else if (c->resource_type == RESOURCE_BROKER)
             alter_broker(b, rq, c, validate_only, ticket);
+        else if (c->resource_type == RESOURCE_GROUP)
+            alter_named(b, rq, c, SCOPE_GROUP, validate_only, ticket);
+        else if (c->resource_type == RESOURCE_METRICS)
+            alter_named(b, rq, c, SCOPE_METRICS, validate_only, ticket);
+        else if (c->resource_type == RESOURCE_LOGGER && !c->replace)
+            alter_logger(b, rq, c, validate_only);
         else
             refuse(c, KAFKA_INVALID_REQUEST, request_printf(rq, "Unknown resource type %d", c->resource_type));
     }

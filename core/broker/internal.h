@@ -229,7 +229,7 @@ void groups_free(struct broker *b);
 void groups_topic_deleted(struct broker *b, struct topic *t, uint64_t *ticket);
 size_t groups_count(const struct broker *b);
 
-/* ---- configs.c (values), configs_describe.c and configs_alter.c (the admin APIs) ---- */
+/* ---- configs_rows.c (tables), configs.c (values), configs_named.c, configs_alter.c ---- */
 enum config_scope { SCOPE_TOPIC, SCOPE_BROKER, SCOPE_GROUP, SCOPE_METRICS };
 /* Kafka's codes of config types and sources */
 enum config_type {
@@ -240,6 +240,7 @@ enum config_source {
     SOURCE_TOPIC = 1, SOURCE_BROKER, SOURCE_DEFAULT_BROKER, SOURCE_STATIC, SOURCE_DEFAULT, SOURCE_LOGGER,
     SOURCE_METRICS, SOURCE_GROUP,
 };
+enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4, RESOURCE_LOGGER = 8, RESOURCE_METRICS = 16, RESOURCE_GROUP = 32 };
 enum config_update { UPDATE_READ_ONLY, UPDATE_PER_BROKER, UPDATE_CLUSTER };
 /* One row of configs.def. */
 struct config_row {
@@ -284,6 +285,17 @@ bool config_bool(struct broker *b, const char *name);
 const char *config_string(struct broker *b, const char *name);
 /* Overrides and broker defaults -> t->v, store_log_configure */
 void topic_configs_resolve(struct broker *b, struct topic *t);
+/* Groups and metrics subscriptions: SCOPE_GROUP and SCOPE_METRICS, any name. */
+/* null: not set */
+struct slice config_named_get(struct broker *b, enum config_scope scope, struct slice name, const char *config);
+enum err config_named_set(struct broker *b, enum config_scope scope, struct slice name, struct slice config,
+                          struct slice value, uint64_t *ticket) WEIR_MUST_CHECK;   /* value null: removes */
+const char *config_named_default(struct broker *b, const struct config_row *row);
+enum err config_named_check(struct broker *b, enum config_scope scope, const struct config_row *row, struct slice value,
+                            struct error *e) WEIR_MUST_CHECK;
+/* The names that have any set. */
+typedef void config_named_fn(void *ctx, struct slice name);
+void config_named_each(struct broker *b, enum config_scope scope, config_named_fn *each, void *ctx);
 /* handler's helper: CreateTopics and DescribeConfigs list a topic's configs the same way */
 const char *topic_config_value(struct broker *b, const struct topic *t, const struct config_row *row,
                                enum config_source *source);

@@ -236,6 +236,45 @@ static void test_configs(void **state) {
     buf_fini(&b);
 }
 
+static void test_configs_of_groups_and_metrics(void **state) {
+    struct fixture *f = *state;
+    struct describe_configs_resp_resource c = describe(f, RESOURCE_GROUP, "g", "consumer.session.timeout.ms");
+    assert_true(slice_is(c.value, "45000"));
+    assert_int_equal(c.config_source, SOURCE_DEFAULT);
+    assert_int_equal(alter(f, RESOURCE_GROUP, "g", 0, "consumer.session.timeout.ms", "1"), KAFKA_INVALID_CONFIG);
+    assert_int_equal(alter(f, RESOURCE_GROUP, "g", 0, "no.such", "1"), KAFKA_INVALID_CONFIG);
+    assert_int_equal(alter(f, RESOURCE_GROUP, "g", 0, "consumer.session.timeout.ms", "50000"), 0);
+    assert_int_equal(alter(f, RESOURCE_METRICS, "m", 0, "metrics", "org.apache"), 0);
+    assert_int_equal(alter(f, RESOURCE_METRICS, "m", 2, "metrics", "x"), 0);
+    assert_int_equal(alter(f, RESOURCE_METRICS, "m", 0, "interval.ms", "5"), KAFKA_INVALID_CONFIG);
+    client_fini(&f->c);
+    bworld_close(&f->w);
+    assert_int_equal(bworld_open(&f->w), OK);
+    client_init(&f->c, &f->w);
+    c = describe(f, RESOURCE_GROUP, "g", "consumer.session.timeout.ms");
+    assert_true(slice_is(c.value, "50000"));
+    assert_int_equal(c.config_source, SOURCE_GROUP);
+    assert_true(slice_is(describe(f, RESOURCE_METRICS, "m", "metrics").value, "org.apache,x"));
+
+    struct list_config_resources_req list;
+    proto_init(PROTO_STRUCT(list_config_resources_req), &list);
+    struct list_config_resources_resp *r =
+        ASK(&f->w, &f->c, LIST_CONFIG_RESOURCES, 0, &list, list_config_resources_resp);
+    assert_int_equal(r->config_resources.n, 1);
+    assert_true(slice_is(r->config_resources.v[0].resource_name, "m"));
+    r = ASK(&f->w, &f->c, LIST_CONFIG_RESOURCES, 1, &list, list_config_resources_resp);
+    assert_int_equal(r->config_resources.n, 4); /* the broker, its logger, m, g */
+    assert_int_equal(alter(f, RESOURCE_METRICS, "m", 1, "metrics", NULL), 0);
+    r = ASK(&f->w, &f->c, LIST_CONFIG_RESOURCES, 0, &list, list_config_resources_resp);
+    assert_int_equal(r->config_resources.n, 0);
+
+    assert_true(slice_is(describe(f, RESOURCE_LOGGER, "1", "root").value, "INFO"));
+    assert_int_equal(alter(f, RESOURCE_LOGGER, "1", 0, "root", "WARN"), 0);
+    assert_true(slice_is(describe(f, RESOURCE_LOGGER, "1", "root").value, "WARN"));
+    assert_int_equal(alter(f, RESOURCE_LOGGER, "1", 0, "root", "LOUD"), KAFKA_INVALID_CONFIG);
+    assert_int_equal(alter(f, RESOURCE_LOGGER, "1", 0, "root", "INFO"), 0);
+}
+
 static void test_settings(void **state) {
     (void)state;
     struct error e;
@@ -291,6 +330,7 @@ int main(void) {
         T(test_create_then_delete_then_create),
         T(test_offsets),
         T(test_configs),
+        T(test_configs_of_groups_and_metrics),
         cmocka_unit_test(test_settings),
         T(test_describe_topic_partitions),
     };

@@ -62,7 +62,8 @@ static bool check_counts(struct broker *b, struct request *rq, asked in, answer 
             out, KAFKA_INVALID_REPLICATION_FACTOR,
             request_printf(rq,
                            "Unable to replicate the partition %d time(s): The target replication factor of %d "
-                           "cannot be reached because only 1 broker(s) are registered.",
+                           "cannot be reached because only 1 broker(s) are registered or some brokers have all their "
+                           "log directories cordoned.",
                            in->replication_factor, in->replication_factor));
     return true;
 }

@@ -1,11 +1,12 @@
 /* DescribeConfigs (32), 1-4.
  *
- * v1 sources and synonyms, v3 types and documentation, v4 flexible.  Topics (2)
- * and brokers (4; this one's id, or "" for the cluster's dynamic defaults).  Keys
- * null or empty: all; unknown keys are left out.  The text of success is ''. */
+ * v1 sources and synonyms, v3 types and documentation, v4 flexible.  Topics (2),
+ * brokers (4; this one's id, or "" for the cluster's dynamic defaults), the root
+ * logger (8), metrics subscriptions (16) and groups (32), which have defaults
+ * whether they exist or not.  Keys null or empty: all; unknown keys are left out.
+ * The text of success is ''. */
+#include "core/base/log.h"
 #include "core/broker/internal.h"
-
-enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
 
 typedef const struct describe_configs_req_resource *asked;
 typedef struct describe_configs_resp_result *answer;
@@ -130,6 +131,57 @@ static void describe_whole(struct broker *b, struct request *rq, asked in, answe
     }
 }
 
+static void describe_named(struct broker *b, struct request *rq, asked in, enum config_scope scope, answer out) {
+    const struct describe_configs_req *req = rq->body;
+    size_t n;
+    const struct config_row *rows = config_rows(scope, &n);
+    bool *wanted = wanted_rows(rq, in, scope);
+    out->configs.v = request_array(rq, describe_configs_resp_resource, n);
+    for (size_t i = 0; i < n; i++) {
+        if (!wanted[i])
+            continue;
+        struct slice set = config_named_get(b, scope, in->resource_name, rows[i].name);
+        const char *def = config_named_default(b, &rows[i]);
+        const char *value = set.p == NULL ? def : (const char *)request_printf(rq, "%.*s", SLICE_ARG(set)).p;
+        enum config_source source = scope == SCOPE_GROUP ? SOURCE_GROUP : SOURCE_METRICS;
+        if (set.p == NULL)
+            source = SOURCE_DEFAULT;
+        struct describe_configs_resp_resource *to = add(rq, out, &rows[i], value, source);
+        if (!req->include_synonyms)
+            continue;
+        if (set.p != NULL)
+            add_synonym(to, rows[i].name, value, source);
+        add_synonym(to, rows[i].name, def, SOURCE_DEFAULT);
+    }
+}
+
+/* The one logger there is. */
+static void describe_logger(struct broker *b, struct request *rq, asked in, answer out) {
+    static const char *const levels[] = {
+        [LOG_ERROR] = "ERROR", [LOG_WARN] = "WARN", [LOG_INFO] = "INFO", [LOG_DEBUG] = "DEBUG"};
+    int32_t id;
+    bool root = in->configuration_keys.n <= 0;
+    if (in->resource_name.n == 0) {
+        refuse(out, KAFKA_INVALID_REQUEST, SLICE("Broker id must not be empty"));
+        return;
+    }
+    if (!config_broker_id(in->resource_name, &id) || id != b->settings.node_id) {
+        refuse(out, KAFKA_INVALID_REQUEST, request_printf(rq, "Unexpected broker id, expected %d but received %.*s",
+                                                          b->settings.node_id, SLICE_ARG(out->resource_name)));
+        return;
+    }
+    for (int32_t i = 0; i < in->configuration_keys.n; i++)
+        root = root || slice_is(in->configuration_keys.v[i], "root");
+    if (!root)
+        return;
+    out->configs.n = 1;
+    out->configs.v = request_array(rq, describe_configs_resp_resource, 1);
+    out->configs.v[0].name = SLICE("root");
+    out->configs.v[0].value = slice_cstr(levels[log_level()]);
+    out->configs.v[0].config_source = SOURCE_LOGGER;
+    out->configs.v[0].documentation = SLICE("");
+}
+
 static void describe(struct broker *b, struct request *rq, asked in, answer out) {
     int32_t id;
     out->resource_type = in->resource_type;
@@ -137,6 +189,14 @@ static void describe(struct broker *b, struct request *rq, asked in, answer out)
     out->error_message = SLICE("");
     if (in->resource_type == RESOURCE_TOPIC) {
         describe_topic(b, rq, in, out);
+    } else if (in->resource_type == RESOURCE_METRICS) {
+        describe_named(b, rq, in, SCOPE_METRICS, out);
+    } else if (in->resource_type == RESOURCE_GROUP && in->resource_name.n == 0) {
+        refuse(out, KAFKA_INVALID_REQUEST, SLICE("Group name must not be empty"));
+    } else if (in->resource_type == RESOURCE_GROUP) {
+        describe_named(b, rq, in, SCOPE_GROUP, out);
+    } else if (in->resource_type == RESOURCE_LOGGER) {
+        describe_logger(b, rq, in, out);
     } else if (in->resource_type != RESOURCE_BROKER) {
         refuse(
             out, KAFKA_INVALID_REQUEST,
