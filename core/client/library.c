@@ -1,8 +1,7 @@
 /* What the client is built on. */
 #include "core/client/client.h"
-
-#include <librdkafka/rdkafka.h>
+#include "core/client/rdk.h"
 
 const char *client_library_version(void) {
-    return rd_kafka_version_str();
+    return rdk_load(NULL) == OK ? rd_kafka_version_str() : "(not installed)";
 }

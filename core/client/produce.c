@@ -11,8 +11,8 @@
 #include "core/client/internal.h"
 
 #include "core/base/text.h"
+#include "core/client/rdk.h"
 
-#include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 
 #define OWED_MAX 10000

@@ -1,12 +1,21 @@
-/* librdkafka's plumbing: its settings from ours, its log into the event queue and
+/* librdkafka's plumbing: loading it, its settings from ours, its log into the event queue and
  * never to the terminal.  Thread: any; the log callback runs on librdkafka's. */
 #include "core/client/internal.h"
 
 #include "core/base/text.h"
-
-#include <librdkafka/rdkafka.h>
+#include "core/client/rdk.h"
 
 #define SCRAM_MENDED 0x02060100 /* the version that leaves the nonce as RFC 5802 wants it */
+
+#define ROW LAZY_NAME
+static const char names[] =
+#include "core/client/rdk.def"
+;
+#undef ROW
+struct rdk_functions rdk;
+static struct lazy_library library = LAZY_LIBRARY(RDKAFKA_SONAME, names, rdk);
+
+enum err rdk_load(struct error *e) { return lazy_load(&library, e); }
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
     struct client *c = rd_kafka_opaque(rk);
@@ -28,8 +37,10 @@ enum err rdk_set(rd_kafka_conf_t *conf, const char *name, const char *value, str
 }
 
 enum err rdk_check(const struct client_config *config, struct error *e) {
+    enum err err = rdk_load(e);
+    if (err != OK)
+        return err;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    enum err err = OK;
     for (size_t i = 0; err == OK && i < config->n_properties; i++)
         err = rdk_set(conf, config->properties[i].name, config->properties[i].value, e);
     rd_kafka_conf_destroy(conf);
@@ -57,6 +68,8 @@ char *rdk_refusal(const struct client *c, int code, const char *text) {
 }
 
 rd_kafka_conf_t *rdk_conf(struct client *c, const char *bootstrap, struct error *e) {
+    if (rdk_load(e) != OK)
+        return NULL;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_log_cb(conf, on_log);

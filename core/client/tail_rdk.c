@@ -4,9 +4,9 @@
  * Start offsets are worked out first (watermarks, or a time), so that "the end
  * seen at the start" and the distance from the end are known before the first
  * record.  Runs on the tail's thread; only figures are touched under its lock. */
+#include "core/client/rdk.h"
 #include "core/client/tail_internal.h"
 
-#include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 
 #define BATCH 10000

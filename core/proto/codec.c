@@ -4,7 +4,10 @@
  * by a size that the input claims, and never past the caller's limit; after an
  * error the buffer is as it was.
  * Contexts live for one call, but for zstd's, which each thread keeps (96 KiB, no
- * window).  Any thread. */
+ * window).  libsnappy, which brings the C++ library along, is loaded when its
+ * first batch comes; without it that codec is ERR_UNSUPPORTED.  Any thread. */
+#include "config.h"
+#include "core/base/lazy.h"
 #include "core/proto/batch.h"
 
 #include <limits.h>
@@ -139,25 +142,32 @@ static enum err lz4_decompress(struct slice in, struct drain *d) {
     return e;
 }
 
+#define SNAPPY_FUNCTIONS(ROW) \
+    ROW(snappy_compress) ROW(snappy_max_compressed_length) ROW(snappy_uncompress) ROW(snappy_uncompressed_length)
+static struct { SNAPPY_FUNCTIONS(LAZY_POINTER) } snappy;
+static struct lazy_library snappy_library = LAZY_LIBRARY(SNAPPY_SONAME, SNAPPY_FUNCTIONS(LAZY_NAME), snappy);
+
 /* One bare block.  Its size is claimed by its first bytes: it must be within what
  * the format can reach before memory is taken for it. */
 static enum err snappy_block(struct slice in, struct drain *d) {
     size_t n;
-    if (snappy_uncompressed_length((const char *)in.p, in.n, &n) != SNAPPY_OK || n / SNAPPY_MAX_RATIO > in.n)
+    if (snappy.snappy_uncompressed_length((const char *)in.p, in.n, &n) != SNAPPY_OK || n / SNAPPY_MAX_RATIO > in.n)
         return ERR_CORRUPT;
     if (n > d->max_bytes - (d->out->n - d->start))
         return ERR_TOO_LARGE;
     char *to = (char *)buf_reserve(d->out, n);
-    if (snappy_uncompress((const char *)in.p, in.n, to, &n) != SNAPPY_OK)
+    if (snappy.snappy_uncompress((const char *)in.p, in.n, to, &n) != SNAPPY_OK)
         return ERR_CORRUPT;
     return drain_took(d, n);
 }
 
 static enum err snappy_decompress(struct slice in, struct drain *d) {
+    enum err e = lazy_load(&snappy_library, NULL);
+    if (e != OK)
+        return e;
     if (in.n < XERIAL_HEADER_BYTES || memcmp(in.p, xerial_magic, sizeof xerial_magic) != 0)
         return snappy_block(in, d);
     in = slice_of(in.p + XERIAL_HEADER_BYTES, in.n - XERIAL_HEADER_BYTES);
-    enum err e = OK;
     while (e == OK && in.n > 0) {
         if (in.n < 4)
             return ERR_CORRUPT;
@@ -230,20 +240,24 @@ static void lz4_compress(int level, struct slice in, struct buf *out) {
     out->n += n;
 }
 
-static void snappy_compress_framed(struct slice in, struct buf *out) {
+static enum err snappy_compress_framed(struct slice in, struct buf *out) {
+    enum err e = lazy_load(&snappy_library, NULL);
+    if (e != OK)
+        return e;
     buf_put(out, xerial_magic, sizeof xerial_magic);
     buf_put_be32(out, 1);
     buf_put_be32(out, 1);
     for (size_t at = 0; at < in.n;) {
         size_t part = in.n - at < SNAPPY_BLOCK_BYTES ? in.n - at : SNAPPY_BLOCK_BYTES;
-        size_t n = snappy_max_compressed_length(part);
+        size_t n = snappy.snappy_max_compressed_length(part);
         uint8_t *to = buf_reserve(out, n + 4);
-        snappy_status rc = snappy_compress((const char *)in.p + at, part, (char *)to + 4, &n);
+        snappy_status rc = snappy.snappy_compress((const char *)in.p + at, part, (char *)to + 4, &n);
         weir_assert(rc == SNAPPY_OK);
         be32_set(to, (uint32_t)n);
         out->n += n + 4;
         at += part;
     }
+    return OK;
 }
 
 enum err codec_compress(enum batch_codec codec, int level, struct slice in, struct buf *out) {
@@ -254,7 +268,7 @@ enum err codec_compress(enum batch_codec codec, int level, struct slice in, stru
     switch (codec) {
     case CODEC_NONE: buf_put(out, in.p, in.n); return OK;
     case CODEC_GZIP: gzip_compress(level, in, out); return OK;
-    case CODEC_SNAPPY: snappy_compress_framed(in, out); return OK;
+    case CODEC_SNAPPY: return snappy_compress_framed(in, out);
     case CODEC_LZ4: lz4_compress(level, in, out); return OK;
     case CODEC_ZSTD: zstd_compress(level, in, out); return OK;
     default: return ERR_UNSUPPORTED;
