@@ -32,17 +32,26 @@ static void lease(struct frame_reader *r, struct frame_pool *pool, size_t n) {
                 continue;
             r->p = pool->spare[i].p;
             r->cap = (uint32_t)pool->spare[i].cap;
+            pool->held += r->cap;
             pool->spare[i] = pool->spare[--pool->n_spares];
             return;
         }
     }
     r->cap = (uint32_t)(n < FIRST_CAP ? FIRST_CAP : n);
     r->p = mem_alloc(r->cap);
+    pool->held += r->cap;
+}
+
+static void grow(struct frame_reader *r, struct frame_pool *pool, size_t cap) {
+    r->p = mem_realloc(r->p, cap);
+    pool->held += cap - r->cap;
+    r->cap = (uint32_t)cap;
 }
 
 static void give_back(struct frame_reader *r, struct frame_pool *pool) {
     if (r->p == NULL)
         return;
+    pool->held -= r->cap;
     if (r->cap >= 64 * 1024 && r->cap <= FRAME_SPARE_MAX && pool->n_spares < FRAME_SPARES) {
         pool->spare[pool->n_spares].p = r->p;
         pool->spare[pool->n_spares++].cap = r->cap;
@@ -70,10 +79,7 @@ static void keep(struct frame_reader *r, struct frame_pool *pool, const uint8_t 
         lease(r, pool, need);
     } else if (need > r->cap) {
         size_t cap = (size_t)r->cap * 2;
-        if (cap < need)
-            cap = need;
-        r->p = mem_realloc(r->p, cap);
-        r->cap = (uint32_t)cap;
+        grow(r, pool, cap < need ? need : cap);
     }
     memcpy(r->p + r->n, p, n);
     r->n = (uint32_t)need;
@@ -86,9 +92,7 @@ int frame_reader_room(struct frame_reader *r, struct frame_pool *pool, struct io
         if (r->n == r->cap && whole > r->cap) {
             /* Full of received bytes: room for as many again. */
             size_t cap = (size_t)r->cap * 2;
-            cap = cap < whole ? cap : whole;
-            r->p = mem_realloc(r->p, cap);
-            r->cap = (uint32_t)cap;
+            grow(r, pool, cap < whole ? cap : whole);
         }
         size_t room = (whole < r->cap ? whole : r->cap) - r->n;
         if (room > 0)

@@ -32,6 +32,7 @@ struct frame_pool {
         size_t cap;
     } spare[FRAME_SPARES];
     size_t n_spares;
+    size_t held;          /* bytes of all incomplete frames */
 };
 void frame_pool_init(struct frame_pool *pool, size_t scratch_size);
 /* Frees the spare buffers (nothing large came for a while). */

@@ -12,6 +12,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <unistd.h>
 
 #define SCRATCH_SIZE (128 * 1024)
@@ -20,9 +23,12 @@
 #define UNSENT_ALL_MAX (256 * 1024 * 1024)        /* of all; past it who owes reads no more, and nobody gets records */
 #define ANSWER_SHARE 4                            /* an answer's records take a part of what is left of that */
 #define STALLED_S 5                               /* who takes nothing so long, while others wait for room, is closed */
+#define INCOMPLETE_ALL_MAX ((size_t)1024 * 1024 * 1024) /* bytes of requests that are not whole yet */
+#define INCOMPLETE_SMALL (1024 * 1024)            /* who has no more of them is never closed for it */
 #define UNFINISHED_MAX 256                        /* requests of one connection */
 #define IDLE_DEFAULT_MS (10 * 60 * 1000)
 #define TRIM_AFTER_MS 10000
+#define SWOLLEN_BYTES ((size_t)32 * 1024 * 1024)  /* unsent or incomplete: what the heap kept of it is given back */
 #define COMPLAINTS_PER_SPAN 10
 #define COMPLAINT_SPAN_MS 10000
 #define SEND_PIECES 256
@@ -34,7 +40,7 @@ struct conn {
     struct broker_conn *broker_conn;              /* NULL once closed */
     struct frame_reader in;
     struct broker_response *out_first, **out_last;
-    size_t unsent;                                /* bytes in the queue, less what left */
+    size_t unsent;                                /* bytes of the answers in the queue: their memory goes as a whole */
     size_t first_sent;                            /* of the first one, what left */
     uint64_t last_ms;
     uint32_t taken_s;                             /* when it last took bytes, or owed none */
@@ -68,6 +74,7 @@ struct server {
     struct conn *dirty;
     size_t unsent;
     uint64_t trim_at_ms;
+    bool swollen;
     uint64_t complaints_from_ms;
     unsigned complaints;
     void (*turn)(void *ctx);
@@ -184,6 +191,19 @@ static void bad_frame(struct conn *c, const uint8_t first[4]) {
         log_warn("%s speaks HTTP and this is a Kafka port: closed", peer);
 }
 
+/* Many large requests at a time, of which this one is too much? */
+static bool no_room(struct conn *c) {
+    struct server *s = c->server;
+    if (s->pool.held <= INCOMPLETE_ALL_MAX || c->in.cap <= INCOMPLETE_SMALL)
+        return false;
+    doom(c);
+    char peer[ADDR_TEXT_SIZE];
+    if (may_complain(s))
+        log_warn("%s: closed: its request is of %u bytes, and there is no room for more of them", sock_peer_text(c->fd, peer),
+                 be32_get(c->in.p));
+    return true;
+}
+
 static void receive(struct conn *c) {
     struct server *s = c->server;
     touch(c);
@@ -203,7 +223,7 @@ static void receive(struct conn *c) {
             bad_frame(c, bad);
             return;
         }
-        if ((size_t)got < room)
+        if (no_room(c) || (size_t)got < room)
             return;
     }
 }
@@ -283,17 +303,17 @@ static int answer_pieces(const struct broker_response *r, size_t skip, struct io
 
 static void sent(struct conn *c, size_t n) {
     c->taken_s = now_s(c->server);
-    c->unsent -= n;
-    c->server->unsent -= n;
     while (c->out_first != NULL) {
         struct broker_response *r = c->out_first;
-        size_t left = proto_out_size(&r->out) - c->first_sent;
+        size_t whole = proto_out_size(&r->out), left = whole - c->first_sent;
         if (n < left) {
             c->first_sent += n;
             return;
         }
         n -= left;
         c->first_sent = 0;
+        c->unsent -= whole;
+        c->server->unsent -= whole;
         c->out_first = r->next;
         if (c->out_first == NULL)
             c->out_last = &c->out_first;
@@ -478,7 +498,9 @@ static void feed_starved(struct server *s) {
 }
 
 static uint64_t trim(struct server *s) {
-    if (s->pool.n_spares == 0)
+    bool swollen = s->unsent + s->pool.held > SWOLLEN_BYTES;
+    s->swollen = s->swollen || swollen;
+    if (s->pool.n_spares == 0 && !s->swollen)
         return UINT64_MAX;
     uint64_t now_ms = uv_now(s->loop);
     if (s->trim_at_ms == 0)
@@ -487,6 +509,13 @@ static uint64_t trim(struct server *s) {
         return s->trim_at_ms;
     frame_pool_trim(&s->pool);
     s->trim_at_ms = 0;
+    if (swollen)
+        return now_ms + TRIM_AFTER_MS;
+#ifdef __GLIBC__
+    if (s->swollen)
+        malloc_trim(0);
+#endif
+    s->swollen = false;
     return UINT64_MAX;
 }
 
