@@ -2,7 +2,7 @@
 """A disk that fills up, as its clients see it.  Produce is refused with an error that clients try again on, commits and
 deletes are taken, nothing acknowledged is lost, and when there is room it goes on by itself: room by a deleted topic,
 by DeleteRecords, by retention, by others; a kill -9 in between.  A small tmpfs in a mount namespace of its own: without
-root this is skipped."""
+root this is skipped.  FILE_SYSTEM=ext4 takes a file with that in it instead."""
 import os
 import select
 import shutil
@@ -18,6 +18,7 @@ from wire import STORAGE_ERROR, Wire, batches, large_batch  # noqa: E402
 KCHECK = os.environ.get('KCHECK', os.path.abspath('tests/tools/kcheck'))
 MIB = 1 << 20
 SIZE_MIB = 192
+FILE_SYSTEM = os.environ.get('FILE_SYSTEM', 'tmpfs')
 
 need(WEIR, KCHECK)
 if os.environ.get('WEIR_DISKFULL') != 'inside':
@@ -205,10 +206,16 @@ def by_others(data, books):
 with Scratch() as scratch:
     disk = scratch / 'disk'
     os.mkdir(disk)
-    done = subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={SIZE_MIB}m,mode=700', 'weir-test', disk], text=True,
-                          stderr=subprocess.PIPE)
+    mount = ['mount', '-t', 'tmpfs', '-o', f'size={SIZE_MIB}m,mode=700', 'weir-test', disk]
+    if FILE_SYSTEM != 'tmpfs':
+        image = scratch / 'image'
+        with open(image, 'wb') as f:
+            f.truncate(SIZE_MIB * MIB)
+        subprocess.run(['mkfs.' + FILE_SYSTEM, '-q', image], check=True)
+        mount = ['mount', '-o', 'loop', image, disk]
+    done = subprocess.run(mount, text=True, stderr=subprocess.PIPE)
     if done.returncode != 0:
-        print(f'skipped: no tmpfs can be mounted: {done.stderr.strip()}')
+        print(f'skipped: no {FILE_SYSTEM} can be mounted: {done.stderr.strip()}')
         sys.exit(SKIP)
     try:
         books = by_deletion(os.path.join(disk, 'data'), scratch)
