@@ -17,8 +17,8 @@ static bool is_asked(const struct cli_options *o, const struct model_group *g) {
 
 static bool lags_are_here(struct session *s, void *ctx) {
     (void)ctx;
-    if (s->snapshot == NULL || s->snapshot->groups_state == VALUE_WANTED)
-        return false;
+    if (s->snapshot == NULL || s->snapshot->groups_state == VALUE_WANTED || s->snapshot->link == LINK_DOWN)
+        return false;                 /* down: session_wait says why */
     for (int32_t i = 0; i < s->snapshot->groups.n; i++) {
         const struct model_group *g = &s->snapshot->groups.v[i];
         if (is_asked(s->options, g) && g->error == 0 &&
