@@ -7,6 +7,8 @@
 #include "core/base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 #include <utf8proc.h>
 
 #define ESCAPE_SIZE 16 /* the longest is \u{10ffff} */
@@ -124,4 +126,41 @@ char *text_safe(struct slice s, char *out, size_t out_size) {
     }
     out[used] = '\0';
     return out;
+}
+
+static bool time_ago(const char *text, int64_t now_ms, int64_t *ms) {
+    static const char units[] = "smhd";
+    static const int64_t unit_ms[] = {1000, 60000, 3600000, 86400000};
+    char *end;
+    long long n = strtoll(text, &end, 10);
+    const char *unit = end != text && *end != '\0' && end[1] == '\0' ? strchr(units, *end) : NULL;
+    if (unit == NULL || n < 0 || n > 1000000)
+        return false;
+    *ms = now_ms - n * unit_ms[unit - units];
+    return true;
+}
+
+bool text_time(const char *text, int64_t now_ms, int64_t *ms) {
+    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M",
+                                        "%Y-%m-%d"};
+    if (time_ago(text, now_ms, ms))
+        return true;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct tm tm = {.tm_isdst = -1};
+        int64_t part = 0;
+        const char *end = strptime(text, forms[i], &tm);
+        if (end == NULL)
+            continue;
+        if (*end == '.' && i < 2) {
+            int64_t unit = 100;
+            for (end++; *end >= '0' && *end <= '9'; end++, unit /= 10)
+                part += (*end - '0') * unit;
+        }
+        if (*end != '\0' && strcmp(end, "Z") != 0)
+            continue;
+        time_t t = *end == 'Z' ? timegm(&tm) : mktime(&tm);
+        *ms = (int64_t)t * 1000 + part;
+        return t != (time_t)-1;
+    }
+    return false;
 }

@@ -1,6 +1,6 @@
 /* What the user does to a cluster, by our own codec.
  *
- * An action is one or more parts (DeleteRecords: one per leader), each a request
+ * An action is one or more parts (DeleteRecords, ListOffsets: one per leader), each a request
  * to one broker over a connection of its own, because a broker works off one
  * connection in order and creating a topic may take seconds.
  *
@@ -102,6 +102,7 @@ static const char *action_what(const struct action *a) {
     case ACTION_DELETE_GROUP: return "delete group";
     case ACTION_RESET_OFFSETS: return "reset the offsets of group";
     case ACTION_DESCRIBE_CONFIGS: return "read the configs of topic";
+    case ACTION_OFFSETS_AT_TIME: return "find the offsets by time for";
     }
     return "act on";
 }
@@ -117,6 +118,7 @@ static const char *action_done_what(const struct action *a) {
     case ACTION_DELETE_GROUP: return "deleted group";
     case ACTION_RESET_OFFSETS: return "reset the offsets of group";
     case ACTION_DESCRIBE_CONFIGS: return "read the configs of topic";
+    case ACTION_OFFSETS_AT_TIME: return "found the offsets by time for";
     }
     return "did";
 }
@@ -166,7 +168,7 @@ static void action_finish(struct client *c, struct action *a) {
         buf_put_u8(&line, 0);
         ev->text = (char *)line.p;
     }
-    bool mutated = ev->ok && a->kind != ACTION_DESCRIBE_CONFIGS && !a->validate_only;
+    bool mutated = ev->ok && a->kind != ACTION_DESCRIBE_CONFIGS && a->kind != ACTION_OFFSETS_AT_TIME && !a->validate_only;
     client_push_event(c, ev);
     action_free(a);
     if (mutated && !c->config.once && !c->reader.closing && c->reader.link == LINK_UP)
@@ -301,6 +303,39 @@ static void send_delete_records(struct action_part *p) {
     free(v);
 }
 
+/* By timestamp, what this part's broker leads; neighbours of one topic share an entry. */
+static void send_at_time(struct action_part *p) {
+    const struct action *a = p->action;
+    struct reader *r = &p->client->reader;
+    struct list_offsets_req q;
+    proto_init(PROTO_STRUCT(list_offsets_req), &q);
+    q.replica_id = -1;
+    q.timeout_ms = TIMEOUT_MS;
+    struct list_offsets_req_topic *topics = mem_zalloc(a->n_offsets * sizeof *topics);
+    struct list_offsets_req_partition *v = mem_alloc(a->n_offsets * sizeof *v);
+    size_t n = 0;
+    for (size_t i = 0; i < a->n_offsets; i++) {
+        struct slice name = slice_cstr(a->offsets[i].topic);
+        struct rtopic *topic = topics_find(r, name);
+        struct rpart *part = topic != NULL ? topic_part(topic, a->offsets[i].partition) : NULL;
+        if (part == NULL || part->leader != p->broker->id)
+            continue;
+        struct list_offsets_req_topic *last = q.topics.n > 0 ? &topics[q.topics.n - 1] : NULL;
+        if (last == NULL || !slice_eq(last->name, name)) {
+            last = &topics[q.topics.n++];
+            last->name = name;
+            last->partitions.v = &v[n];
+        }
+        v[n++] = (struct list_offsets_req_partition){.partition_index = a->offsets[i].partition,
+                                                     .current_leader_epoch = -1, .timestamp = a->offsets[i].offset};
+        last->partitions.n++;
+    }
+    q.topics.v = topics;
+    part_send(p, PROTO_MESSAGE(list_offsets_req), &q, 10, 1);
+    free(topics);
+    free(v);
+}
+
 static void send_delete_group(struct action_part *p) {
     struct delete_groups_req q;
     proto_string name = slice_cstr(p->action->name);
@@ -366,6 +401,7 @@ static void part_go(struct action_part *p) {
     case ACTION_DELETE_GROUP: send_delete_group(p); break;
     case ACTION_RESET_OFFSETS: send_reset(p); break;
     case ACTION_DESCRIBE_CONFIGS: send_describe_configs(p); break;
+    case ACTION_OFFSETS_AT_TIME: send_at_time(p); break;
     }
 }
 
@@ -430,6 +466,21 @@ static void take_configs(struct action *a, const struct describe_configs_resp *m
         to->source = from->config_source;
         to->is_default = from->config_source == 5;
     }
+}
+
+static void take_places(struct action *a, const struct list_offsets_resp *m) {
+    struct client_event *ev = a->event;
+    for (int32_t i = 0; i < m->topics.n; i++)
+        for (int32_t k = 0; k < m->topics.v[i].partitions.n; k++) {
+            const struct list_offsets_resp_partition *from = &m->topics.v[i].partitions.v[k];
+            action_error(a, from->error_code, SLICE_NULL);
+            if (from->error_code != 0 || ev->n_places >= a->n_offsets)
+                continue;
+            if (ev->places == NULL)
+                ev->places = mem_zalloc(a->n_offsets * sizeof *ev->places);
+            ev->places[ev->n_places++] = (struct client_place){mem_strndup(m->topics.v[i].name),
+                                                               from->partition_index, from->offset};
+        }
 }
 
 static struct rbroker *any_broker(struct reader *r);
@@ -502,6 +553,7 @@ static bool take_answer(struct action *a, const struct conn_answer *an, struct a
         struct delete_groups_resp group;
         struct offset_commit_resp commit;
         struct describe_configs_resp configs;
+        struct list_offsets_resp places;
     } m;
     if (conn_decode(an, arena, &m) != OK)
         return false;
@@ -537,6 +589,7 @@ static bool take_answer(struct action *a, const struct conn_answer *an, struct a
                 action_error(a, m.commit.topics.v[i].partitions.v[k].error_code, SLICE_NULL);
         break;
     case ACTION_DESCRIBE_CONFIGS: take_configs(a, &m.configs); break;
+    case ACTION_OFFSETS_AT_TIME: take_places(a, &m.places); break;
     }
     return true;
 }
@@ -587,12 +640,19 @@ static void action_add(struct client *c, struct action *a, struct rbroker *b, bo
     part_start(p);
 }
 
-static void records_run(struct client *c, struct action *a) {
+/* One part for every leader of the partitions named. */
+static void leaders_run(struct client *c, struct action *a) {
     struct reader *r = &c->reader;
-    struct rtopic *t = topics_find(r, slice_cstr(a->name));
     struct rbroker *leaders[64];
     size_t n = 0;
-    for (size_t i = 0; t != NULL && i < a->n_offsets; i++) {
+    for (size_t i = 0; i < a->n_offsets; i++) {
+        struct rtopic *t = topics_find(r, slice_cstr(a->offsets[i].topic));
+        if (t == NULL) {
+            char name[128];
+            action_fail(a, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "no topic %s",
+                        change_name(slice_cstr(a->offsets[i].topic), name));
+            break;
+        }
         struct rpart *p = topic_part(t, a->offsets[i].partition);
         struct rbroker *b = p != NULL ? reader_broker(r, p->leader) : NULL;
         bool known = false;
@@ -605,8 +665,6 @@ static void records_run(struct client *c, struct action *a) {
         else if (!known)
             action_fail(a, KAFKA_INVALID_REQUEST, "it is spread over too many brokers for one go");
     }
-    if (t == NULL)
-        action_fail(a, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "no such topic");
     if (n == 0)
         action_fail(a, KAFKA_INVALID_REQUEST, "no partition was named");
     if (a->failed) {
@@ -642,7 +700,8 @@ void action_run(struct client *c, struct action *a) {
     }
     a->parts_left = 1;
     switch (a->kind) {
-    case ACTION_DELETE_RECORDS: records_run(c, a); return;
+    case ACTION_DELETE_RECORDS:
+    case ACTION_OFFSETS_AT_TIME: leaders_run(c, a); return;
     case ACTION_DELETE_GROUP:
     case ACTION_RESET_OFFSETS: {
         struct rgroup *g = NULL;

@@ -53,6 +53,9 @@ void client_event_free(struct client_event *ev) {
         free(ev->configs[i].value);
         free(ev->configs[i].doc);
     }
+    for (size_t i = 0; i < ev->n_places; i++)
+        free(ev->places[i].topic);
+    free(ev->places);
     free(ev->configs);
     free(ev->text);
     free(ev);

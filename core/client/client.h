@@ -54,6 +54,7 @@ void client_reconnect(struct client *c, const char *bootstrap_or_null);
 enum client_action_kind {
     ACTION_CREATE_TOPIC, ACTION_DELETE_TOPIC, ACTION_ADD_PARTITIONS, ACTION_ALTER_CONFIG,
     ACTION_DELETE_RECORDS, ACTION_DELETE_GROUP, ACTION_RESET_OFFSETS, ACTION_DESCRIBE_CONFIGS,
+    ACTION_OFFSETS_AT_TIME,           /* offsets[].offset are milliseconds; the answer comes in the event's offsets */
 };
 struct client_action {
     enum client_action_kind kind;
@@ -65,6 +66,7 @@ struct client_action {
 };
 uint64_t client_act(struct client *c, const struct client_action *a);   /* copied; returns its id */
 
+struct client_place { char *topic; int32_t partition; int64_t offset; };    /* offset -1: no record that late */
 struct client_config_row { char *name, *value; bool read_only, sensitive, is_default; int8_t source; char *doc; };
 enum client_event_kind { EVENT_ACTION, EVENT_RECEIPT, EVENT_LOG, EVENT_CHANGE };
 struct client_event {
@@ -77,6 +79,7 @@ struct client_event {
     int64_t wall_ms;                  /* when */
     int log_level;
     struct client_config_row *configs; size_t n_configs;  /* ACTION_DESCRIBE_CONFIGS */
+    struct client_place *places; size_t n_places;         /* ACTION_OFFSETS_AT_TIME */
 };
 /* The oldest event, NULL when there is none; client_event_free it. */
 struct client_event *client_next_event(struct client *c);

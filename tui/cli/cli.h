@@ -23,7 +23,7 @@ enum cli_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
 
 struct cli_options {
     const char *broker, *config, *data, *durability, *theme, *output;
-    const char *to, *partition, *key, *delimiter, *acks, *codec, *from, *format, *filter;
+    const char *to, *to_datetime, *partition, *key, *delimiter, *acks, *codec, *from, *format, *filter;
     struct opt_pairs properties, topic_configs, headers;
     struct opt_words files, topics;
     bool ephemeral, read_only, ascii, no_color, internal, yes, explain, null_empty, sync, verbose, stop_at_end;

@@ -3,6 +3,7 @@
 #include "tui/cli/output.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* ---- reading ---- */
 
@@ -214,11 +215,24 @@ int groups_delete(const struct cli_options *o) {
 
 /* ---- reset ---- */
 
-enum aim_kind { AIM_EARLIEST, AIM_LATEST, AIM_OFFSET, AIM_SHIFT };
-struct aim { enum aim_kind kind; int64_t v; };
+enum aim_kind { AIM_EARLIEST, AIM_LATEST, AIM_OFFSET, AIM_SHIFT, AIM_TIME };
+struct aim {
+    enum aim_kind kind;
+    int64_t v;                       /* offset, shift, or ms */
+    struct client_event *found;      /* AIM_TIME: the offsets */
+};
 
-static bool read_aim(const char *text, struct aim *out) {
-    if (text == NULL)
+static bool read_aim(const struct cli_options *o, struct aim *out) {
+    const char *text = o->to_datetime != NULL ? o->to_datetime : o->to;
+    struct timespec now;
+    if (text == NULL || (o->to != NULL && o->to_datetime != NULL))
+        return false;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (text_time(text, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, &out->v)) {
+        out->kind = AIM_TIME;
+        return true;
+    }
+    if (o->to_datetime != NULL)
         return false;
     if (strcmp(text, "earliest") == 0 || strcmp(text, "latest") == 0) {
         out->kind = *text == 'e' ? AIM_EARLIEST : AIM_LATEST;
@@ -255,6 +269,38 @@ static bool row_is_chosen(const struct cli_options *o, const struct model_lag *r
     return o->topics.n == 0;
 }
 
+/* The offsets of AIM_TIME for all chosen rows; false: said why. */
+static bool find_by_time(struct session *s, struct aim *aim, const struct model_group *g) {
+    struct client_offset *v = mem_alloc(((size_t)g->rows.n + 1) * sizeof *v);
+    struct arena names;
+    size_t n = 0;
+    arena_init(&names, SIZE_MAX);
+    for (int32_t i = 0; i < g->rows.n; i++) {
+        const struct model_lag *row = &g->rows.v[i];
+        if (row_is_chosen(s->options, row) && row->end >= 0)
+            v[n++] = (struct client_offset){
+                (const char *)arena_printf(&names, "%.*s", SLICE_ARG(row->topic)).p, row->partition, aim->v};
+    }
+    struct client_action a = {.kind = ACTION_OFFSETS_AT_TIME, .name = s->options->arguments.v[0], .offsets = v,
+                              .n_offsets = n};
+    aim->found = n > 0 ? session_act(s, &a) : NULL;
+    if (aim->found != NULL && !aim->found->ok)
+        cli_complain("%s", aim->found->text);
+    arena_fini(&names);
+    free(v);
+    return n == 0 || (aim->found != NULL && aim->found->ok);
+}
+
+/* Kafka's tools do the same: past the last record of that time is the end. */
+static int64_t target_by_time(const struct aim *a, const struct model_lag *row) {
+    for (size_t i = 0; a->found != NULL && i < a->found->n_places; i++) {
+        const struct client_place *p = &a->found->places[i];
+        if (p->partition == row->partition && slice_is(row->topic, p->topic))
+            return p->offset < 0 ? row->end : p->offset;
+    }
+    return -1;
+}
+
 /* Where the row goes: inside the log, whatever was asked; -1 when its offsets are not known. */
 static int64_t target(const struct aim *a, const struct model_lag *row) {
     if (row->start < 0 || row->end < 0)
@@ -266,6 +312,8 @@ static int64_t target(const struct aim *a, const struct model_lag *row) {
         v = row->end;
     else if (a->kind == AIM_SHIFT)
         v = (row->committed >= 0 ? row->committed : row->start) + a->v;
+    else if (a->kind == AIM_TIME && (v = target_by_time(a, row)) < 0)
+        return -1;
     return v < row->start ? row->start : v > row->end ? row->end : v;
 }
 
@@ -297,9 +345,19 @@ static size_t preview(struct session *s, const struct model_group *g, const stru
     return n;
 }
 
+/* As Kafka's tools read it, in UTC. */
+static const char *tool_time(int64_t ms, char *out, size_t out_size) {
+    time_t t = (time_t)(ms / 1000);
+    struct tm tm;
+    char second[24];
+    strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", gmtime_r(&t, &tm));
+    snprintf(out, out_size, "%s.%03dZ", second, (int)(ms % 1000 < 0 ? 0 : ms % 1000));
+    return out;
+}
+
 static int explain_reset(const struct cli_options *o, const struct aim *aim) {
     struct tool t;
-    char text[24];
+    char text[24], when[40];
     tool_begin(&t, o, "kafka-consumer-groups.sh");
     tool_word(&t, "--reset-offsets");
     tool_option(&t, "--group", o->arguments.v[0]);
@@ -312,6 +370,8 @@ static int explain_reset(const struct cli_options *o, const struct aim *aim) {
         tool_word(&t, "--to-earliest");
     else if (aim->kind == AIM_LATEST)
         tool_word(&t, "--to-latest");
+    else if (aim->kind == AIM_TIME)
+        tool_option(&t, "--to-datetime", tool_time(aim->v, when, sizeof when));
     else
         tool_option(&t, aim->kind == AIM_SHIFT ? "--shift-by" : "--to-offset", text);
     tool_word(&t, "--execute");
@@ -319,12 +379,17 @@ static int explain_reset(const struct cli_options *o, const struct aim *aim) {
     return EXIT_OK;
 }
 
-static int reset_offsets(struct session *s, const struct aim *aim) {
+static int reset_offsets(struct session *s, struct aim *aim) {
     const struct cli_options *o = s->options;
     const char *id = o->arguments.v[0];
     struct out out;
     struct arena names;
-    const struct model_group *g = snapshot_group(s->snapshot, slice_cstr(id));
+    struct snapshot *held = s->snapshot; /* looking up by time may bring a newer one */
+    const struct model_group *g = snapshot_group(snapshot_ref(held), slice_cstr(id));
+    if (aim->kind == AIM_TIME && !find_by_time(s, aim, g)) {
+        snapshot_unref(held);
+        return EXIT_FAILED;
+    }
     struct client_offset *v = mem_alloc(((size_t)g->rows.n + 1) * sizeof *v);
     char what[400];
     arena_init(&names, SIZE_MAX);
@@ -349,6 +414,8 @@ static int reset_offsets(struct session *s, const struct aim *aim) {
     }
     arena_fini(&names);
     free(v);
+    client_event_free(aim->found);
+    snapshot_unref(held);
     return code;
 }
 
@@ -356,8 +423,9 @@ int groups_reset(const struct cli_options *o) {
     struct session s;
     struct aim aim = {0};
     int code = EXIT_FAILED;
-    if (o->arguments.n != 1 || !read_aim(o->to, &aim)) {
-        cli_complain("groups reset: one group, and --to earliest, latest, an offset, +N or -N");
+    if (o->arguments.n != 1 || !read_aim(o, &aim)) {
+        cli_complain("groups reset: one group, and --to earliest, latest, an offset, +N, -N, or a time (10m, "
+                     "2026-01-31T12:00:00) as --to-datetime takes it too");
         return EXIT_WRONG_USAGE;
     }
     if (o->explain)

@@ -41,34 +41,10 @@ static bool read_partitions(const char *text, int32_t **out, size_t *n) {
     return true;
 }
 
-/* 90s, 10m, 2h, 1d: that long ago. */
-static bool read_ago(const char *text, int64_t *ms) {
-    static const char units[] = "smhd";
-    static const int64_t unit_ms[] = {1000, 60000, 3600000, 86400000};
-    char *end;
-    long long n = strtoll(text, &end, 10);
-    const char *unit = end != text && *end != '\0' && end[1] == '\0' ? strchr(units, *end) : NULL;
-    if (unit == NULL || n < 0 || n > 1000000)
-        return false;
+static int64_t wall_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    *ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - n * unit_ms[unit - units];
-    return true;
-}
-
-/* 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00, local time; Z at the end: UTC. */
-static bool read_date(const char *text, int64_t *ms) {
-    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        struct tm tm = {.tm_isdst = -1};
-        const char *end = strptime(text, forms[i], &tm);
-        if (end == NULL || (*end != '\0' && strcmp(end, "Z") != 0))
-            continue;
-        time_t t = *end == 'Z' ? timegm(&tm) : mktime(&tm);
-        *ms = (int64_t)t * 1000;
-        return t != (time_t)-1;
-    }
-    return false;
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static bool read_from(const char *text, struct tail_spec *spec) {
@@ -80,7 +56,7 @@ static bool read_from(const char *text, struct tail_spec *spec) {
         spec->from = TAIL_OFFSET;
     else if (*text == '-' && opts_number(text + 1, 0, INT64_MAX, &spec->value))
         spec->from = TAIL_LAST_N;
-    else if (read_ago(text, &spec->value) || read_date(text, &spec->value))
+    else if (text_time(text, wall_ms(), &spec->value))
         spec->from = TAIL_TIME;
     else
         return false;

@@ -7,6 +7,8 @@
  * scrolled it is not called again, so they stay even when the ring has moved on. */
 #include "tui/views/record.h"
 
+#include "core/base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -447,14 +449,12 @@ static bool tail_set_from(struct tail_view *me, struct ui *u, const char *arg) {
     else if (got == 2 && strcmp(word, "last") == 0 && n > 0)
         me->from = TAIL_LAST_N;
     else if (strncmp(arg, "time ", 5) == 0) {
-        struct tm tm = {.tm_isdst = -1};
-        const char *at = arg + 5, *end = strptime(at, "%Y-%m-%dT%H:%M:%S", &tm);
-        end = end ? end : (tm = (struct tm){.tm_isdst = -1}, strptime(at, "%Y-%m-%d %H:%M", &tm));
-        end = end ? end : (tm = (struct tm){.tm_isdst = -1}, strptime(at, "%Y-%m-%d", &tm));
-        if (!end && got < 2)
+        int64_t ms;
+        if (text_time(arg + 5, u->wall_ms, &ms))
+            n = ms;
+        else if (got < 2)
             goto wrong;
         me->from = TAIL_TIME;
-        n = end ? (int64_t)mktime(&tm) * 1000 : n;
     } else
         goto wrong;
     me->value = n;
@@ -462,7 +462,7 @@ static bool tail_set_from(struct tail_view *me, struct ui *u, const char *arg) {
     tail_start(me, u);
     return true;
 wrong:
-    ui_say(u, ROLE_bad, "from beginning, end, offset N, last N, or time 2024-05-31T12:00:00 (or milliseconds)");
+    ui_say(u, ROLE_bad, "from beginning, end, offset N, last N, or time 2024-05-31T12:00:00 (or 10m ago, or milliseconds)");
     return true;
 }
 
