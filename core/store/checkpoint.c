@@ -128,8 +128,10 @@ static enum err take_due(struct store *st, struct sync_list *list) {
             sync_list_add_dir(list, path);
         }
     }
-    if (list->n > 0)
+    if (list->n > 0) {
         sync_list_add_dir(list, "logs");
+        sync_list_add_dir(list, "."); /* the snapshot's name must not be there before that of logs */
+    }
     return OK;
 }
 
