@@ -16,7 +16,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct attach {
     struct place place;
@@ -24,6 +27,7 @@ struct attach {
     char theme_dir[PATH_MAX], state_file[PATH_MAX], notice[512];
     struct opt_words hello;             /* argv of the hello test; its texts are in `texts` */
     struct arena texts;
+    int properties_fd;                  /* a file of this process for its hello test, -1: none */
 };
 
 /* ---- the user's files ---- */
@@ -60,15 +64,28 @@ static bool state_path(char *out, size_t out_size) {
 
 /* ---- the hello test of this cluster ---- */
 
+/* The properties in memory, as -F reads them: in the words of a command every user could read the passwords. */
+static const char *properties_file(struct attach *a) {
+    struct buf text = {0};
+    for (size_t i = 0; i < a->properties.n; i++)
+        buf_printf(&text, "%s=%s\n", a->properties.v[i].name, a->properties.v[i].value);
+    a->properties_fd = memfd_create("properties", MFD_CLOEXEC);
+    bool written = a->properties_fd >= 0 && write(a->properties_fd, text.p, text.n) == (ssize_t)text.n;
+    if (text.p != NULL)
+        explicit_bzero(text.p, text.cap);
+    buf_fini(&text);
+    return written ? (const char *)arena_printf(&a->texts, "/proc/%ld/fd/%d", (long)getpid(), a->properties_fd).p : NULL;
+}
+
 static void make_hello(struct attach *a) {
     opts_add_word(&a->hello, "/proc/self/exe");
     opts_add_word(&a->hello, "hello");
     opts_add_word(&a->hello, "-b");
     opts_add_word(&a->hello, a->place.address);
-    for (size_t i = 0; i < a->properties.n; i++) {
-        const struct opt_pair *p = &a->properties.v[i];
-        opts_add_word(&a->hello, "-X");
-        opts_add_word(&a->hello, (const char *)arena_printf(&a->texts, "%s=%s", p->name, p->value).p);
+    const char *file = a->properties.n > 0 ? properties_file(a) : NULL;
+    if (file != NULL) {
+        opts_add_word(&a->hello, "-F");
+        opts_add_word(&a->hello, file);
     }
     opts_add_word(&a->hello, NULL);
 }
@@ -128,7 +145,7 @@ static int run(struct attach *a, const struct cli_options *o) {
 }
 
 int app_console(const struct cli_options *o) {
-    struct attach a = {0};
+    struct attach a = {.properties_fd = -1};
     struct error e;
     int code = EXIT_FAILED;
     if (!session_read_properties(&a.properties, o))
@@ -139,6 +156,8 @@ int app_console(const struct cli_options *o) {
     else
         cli_complain("%s", e.text);
     place_fini(&a.place);
+    if (a.properties_fd >= 0)
+        close(a.properties_fd);
     opts_words_fini(&a.hello);
     opts_pairs_fini(&a.properties);
     arena_fini(&a.texts);
