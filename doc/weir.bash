@@ -28,7 +28,7 @@ _weir() {
         serve) common='--listen --advertise --insecure-listen --data --ephemeral --durability --address-file --set --config
             --kafka-config --lenient-replication --help' ;;
         topics) more='--internal --partitions --replication --set --yes --explain' ;;
-        groups) more='--topic --to --yes --explain' ;;
+        groups) more='--topic --to --to-datetime --yes --explain' ;;
         produce) more='--partition --key --key-delimiter --header --acks --compression --null --sync --verbose' ;;
         tail) more='--partition --exit --count --from --format --filter' ;;
         esac

@@ -168,7 +168,8 @@ static void action_finish(struct client *c, struct action *a) {
         buf_put_u8(&line, 0);
         ev->text = (char *)line.p;
     }
-    bool mutated = ev->ok && a->kind != ACTION_DESCRIBE_CONFIGS && a->kind != ACTION_OFFSETS_AT_TIME && !a->validate_only;
+    bool mutated =
+        ev->ok && a->kind != ACTION_DESCRIBE_CONFIGS && a->kind != ACTION_OFFSETS_AT_TIME && !a->validate_only;
     client_push_event(c, ev);
     action_free(a);
     if (mutated && !c->config.once && !c->reader.closing && c->reader.link == LINK_UP)

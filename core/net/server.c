@@ -199,8 +199,8 @@ static bool no_room(struct conn *c) {
     doom(c);
     char peer[ADDR_TEXT_SIZE];
     if (may_complain(s))
-        log_warn("%s: closed: its request is of %u bytes, and there is no room for more of them", sock_peer_text(c->fd, peer),
-                 be32_get(c->in.p));
+        log_warn("%s: closed: its request is of %u bytes, and there is no room for more of them",
+                 sock_peer_text(c->fd, peer), be32_get(c->in.p));
     return true;
 }
 

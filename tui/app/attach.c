@@ -74,7 +74,8 @@ static const char *properties_file(struct attach *a) {
     if (text.p != NULL)
         explicit_bzero(text.p, text.cap);
     buf_fini(&text);
-    return written ? (const char *)arena_printf(&a->texts, "/proc/%ld/fd/%d", (long)getpid(), a->properties_fd).p : NULL;
+    return written ? (const char *)arena_printf(&a->texts, "/proc/%ld/fd/%d", (long)getpid(), a->properties_fd).p
+                   : NULL;
 }
 
 static void make_hello(struct attach *a) {

@@ -462,7 +462,8 @@ static bool tail_set_from(struct tail_view *me, struct ui *u, const char *arg) {
     tail_start(me, u);
     return true;
 wrong:
-    ui_say(u, ROLE_bad, "from beginning, end, offset N, last N, or time 2024-05-31T12:00:00 (or 10m ago, or milliseconds)");
+    ui_say(u, ROLE_bad,
+           "from beginning, end, offset N, last N, or time 2024-05-31T12:00:00 (or 10m ago, or milliseconds)");
     return true;
 }
 
