@@ -213,6 +213,40 @@ static void test_reset_offsets(void **state) {
     world_fini(&w);
 }
 
+/* The offsets of a time are asked of the cluster once; until they are here nothing can be reset by them. */
+static void test_reset_by_time(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "2");
+    while (!slice_is(((const struct model_group *)table_selected(ui_table(&w.screen.ui)))->id, "settlement"))
+        world_keys(&w, "j");
+    world_keys(&w, "o right right right right tab '10m tab tab 'settlement");
+    world_paint(&w);
+    world_paint(&w);
+    assert_int_equal(w.client.n_actions, 1);
+    assert_int_equal(w.client.actions[0].kind, ACTION_OFFSETS_AT_TIME);
+    assert_int_equal(w.client.actions[0].n_offsets, 6);
+    assert_int_equal(w.client.actions[0].first_offset, w.screen.ui.wall_ms - 600000);
+    world_keys(&w, "enter");
+    assert_int_equal(w.client.n_actions, 1);
+    assert_true(w.screen.ui.dialog.open);
+    char topic[] = "orders.payment.settled.v2";
+    struct client_place places[] = {{topic, 0, 1500}, {topic, 3, -1}};
+    ui_event(&w.screen.ui, &(struct client_event){.kind = EVENT_ACTION, .id = w.client.last_id, .ok = true,
+                                                  .places = places, .n_places = 2});
+    const char *text = world_paint(&w);
+    assert_non_null(strstr(text, "orders.payment.settled.v2 0: 5,000 -> 1,500"));
+    assert_non_null(strstr(text, "--to-datetime"));
+    world_keys(&w, "enter");
+    assert_false(w.screen.ui.dialog.open);
+    assert_int_equal(w.client.n_actions, 2);
+    assert_int_equal(w.client.actions[1].kind, ACTION_RESET_OFFSETS);
+    assert_int_equal(w.client.actions[1].n_offsets, 2);
+    assert_int_equal(w.client.actions[1].first_offset, 1500);
+    world_fini(&w);
+}
+
 static void test_order_changes_under_the_bar(void **state) {
     struct world w;
     (void)state;
@@ -438,6 +472,7 @@ int main(void) {
         cmocka_unit_test(test_tail),
         cmocka_unit_test(test_resend),
         cmocka_unit_test(test_reset_offsets),
+        cmocka_unit_test(test_reset_by_time),
         cmocka_unit_test(test_order_changes_under_the_bar),
         cmocka_unit_test(test_filter_keys),
         cmocka_unit_test(test_paste_is_not_keys),

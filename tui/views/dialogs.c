@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct ui *dialog_ui(struct dialog *d) { return d->ctx; }
 
@@ -287,12 +288,85 @@ void dialog_delete_group(struct ui *u, struct slice id) {
 }
 
 enum { R_TO, R_VALUE, R_TOPIC };
-static const char *const reset_choices[] = {"earliest", "latest", "offset", "shift", NULL};
+enum { TO_EARLIEST, TO_LATEST, TO_OFFSET, TO_SHIFT, TO_TIME };
+static const char *const reset_choices[] = {"earliest", "latest", "offset", "shift", "time", NULL};
 
-static int64_t reset_target(const struct model_lag *row, int to, int64_t value) {
-    int64_t at = to == 0 ? row->start : to == 1 ? row->end : to == 2 ? value : row->committed + value;
-    if (row->start < 0 || row->end < 0 || (to == 3 && row->committed < 0))
+void time_search_fini(struct time_search *s) {
+    for (size_t i = 0; i < s->n_places; i++)
+        free(s->places[i].topic);
+    free(s->places);
+    *s = (struct time_search){0};
+}
+
+/* Asks for the time that stands in the form, once per text; false: it is no time, or not here yet. */
+static bool time_find(struct dialog *d, const struct model_group *g) {
+    struct ui *u = dialog_ui(d);
+    struct time_search *s = &u->by_time;
+    const char *text = form_text(&d->form, R_VALUE);
+    int64_t ms;
+    if (strcmp(s->text, text) == 0 && *text)
+        return s->here;
+    time_search_fini(s);
+    if (!text_time(text, u->wall_ms, &ms) || strlen(text) >= sizeof s->text)
+        return false;
+    snprintf(s->text, sizeof s->text, "%s", text);
+    s->ms = ms;
+    struct client_offset *v = mem_zalloc((size_t)(g->rows.n + 1) * sizeof *v);
+    struct client_action a = {.kind = ACTION_OFFSETS_AT_TIME, .offsets = v};
+    for (int32_t i = 0; i < g->rows.n; i++)
+        if (g->rows.v[i].end >= 0)
+            v[a.n_offsets++] =
+                (struct client_offset){mem_strndup(g->rows.v[i].topic), g->rows.v[i].partition, ms};
+    char *name = subject_name(d);
+    a.name = name;
+    s->id = a.n_offsets > 0 ? client_act(u->client, &a) : 0;
+    for (size_t i = 0; i < a.n_offsets; i++)
+        free((void *)(uintptr_t)v[i].topic);
+    free(v);
+    free(name);
+    return false;
+}
+
+bool dialog_event(struct ui *u, const struct client_event *e) {
+    struct time_search *s = &u->by_time;
+    if (e->kind != EVENT_ACTION || s->id == 0 || e->id != s->id)
+        return false;
+    s->here = e->ok;
+    if (!e->ok)
+        snprintf(s->why, sizeof s->why, "%s", e->text ? e->text : "the offsets of that time could not be read");
+    s->places = mem_zalloc((e->n_places + 1) * sizeof *s->places);
+    for (size_t i = 0; i < e->n_places; i++)
+        s->places[s->n_places++] = (struct client_place){mem_strdup(e->places[i].topic), e->places[i].partition,
+                                                         e->places[i].offset};
+    return true;
+}
+
+/* No record that late: the end, as Kafka's own tool does. */
+static int64_t time_target(const struct time_search *s, const struct model_lag *row) {
+    for (size_t i = 0; s->here && i < s->n_places; i++)
+        if (s->places[i].partition == row->partition && slice_is(row->topic, s->places[i].topic))
+            return s->places[i].offset < 0 ? row->end : s->places[i].offset;
+    return -1;
+}
+
+static int64_t reset_target(const struct dialog *d, const struct model_lag *row, int to, int64_t value) {
+    int64_t at = -1;
+    if (row->start < 0 || row->end < 0)
         return -1;
+    switch (to) {
+    case TO_EARLIEST: at = row->start; break;
+    case TO_LATEST: at = row->end; break;
+    case TO_OFFSET: at = value; break;
+    case TO_SHIFT:
+        if (row->committed < 0)
+            return -1;
+        at = row->committed + value;
+        break;
+    default:
+        at = time_target(&((struct ui *)d->ctx)->by_time, row);
+        if (at < 0)
+            return -1;
+    }
     return at < row->start ? row->start : at > row->end ? row->end : at;
 }
 
@@ -301,15 +375,27 @@ static bool reset_takes(struct dialog *d, const struct model_lag *row) {
     return !*topic || slice_is(row->topic, topic);
 }
 
+/* As Kafka's tools read a time, in UTC. */
+static const char *time_word(int64_t ms, char out[FORMAT_SIZE]) {
+    time_t t = (time_t)(ms / 1000);
+    struct tm tm;
+    size_t n = strftime(out, FORMAT_SIZE, "%Y-%m-%dT%H:%M:%S", gmtime_r(&t, &tm));
+    snprintf(out + n, FORMAT_SIZE - n, ".%03dZ", (int)(ms % 1000 < 0 ? 0 : ms % 1000));
+    return out;
+}
+
 /* A preview of what would be committed, then the command. */
 static void reset_equivalent(struct dialog *d, struct buf *out) {
     const struct model_group *g = snapshot_group(dialog_ui(d)->snap, d->subject);
     int to = d->form.fields[R_TO].choice, shown = 0;
     int64_t value = strtoll(form_text(&d->form, R_VALUE), NULL, 10);
     char from[FORMAT_SIZE], target[FORMAT_SIZE];
+    if (to == TO_TIME && g && !time_find(d, g))
+        buf_printf(out, "%s\n", dialog_ui(d)->by_time.why[0] ? dialog_ui(d)->by_time.why
+                               : "the first record from a time on: 2026-01-31T12:00, or 10m for ten minutes ago");
     for (int32_t i = 0; g && i < g->rows.n; i++) {
         const struct model_lag *row = &g->rows.v[i];
-        int64_t at = reset_target(row, to, value);
+        int64_t at = reset_target(d, row, to, value);
         if (!reset_takes(d, row))
             continue;
         if (shown++ >= 6)
@@ -327,10 +413,12 @@ static void reset_equivalent(struct dialog *d, struct buf *out) {
         put_option(out, "--topic", slice_cstr(form_text(&d->form, R_TOPIC)));
     else
         buf_puts(out, " --all-topics");
-    if (to < 2)
+    if (to < TO_OFFSET)
         buf_printf(out, " --to-%s", reset_choices[to]);
+    else if (to == TO_TIME)
+        buf_printf(out, " --to-datetime %s", time_word(dialog_ui(d)->by_time.ms, from));
     else
-        buf_printf(out, " %s %" PRId64, to == 2 ? "--to-offset" : "--shift-by", value);
+        buf_printf(out, " %s %" PRId64, to == TO_OFFSET ? "--to-offset" : "--shift-by", value);
 }
 
 static bool reset_submit(struct dialog *d, void *ctx) {
@@ -339,8 +427,10 @@ static bool reset_submit(struct dialog *d, void *ctx) {
     char *end;
     const char *text = form_text(&d->form, R_VALUE);
     int64_t value = strtoll(text, &end, 10);
-    if (to >= 2 && (!*text || *end)) {
-        snprintf(d->wrong, sizeof d->wrong, "%s wants a number", reset_choices[to]);
+    bool number = to == TO_OFFSET || to == TO_SHIFT;
+    if ((number && (!*text || *end)) || (to == TO_TIME && g && !time_find(d, g))) {
+        snprintf(d->wrong, sizeof d->wrong, "%s wants a %s", reset_choices[to],
+                 number ? "number" : "time whose offsets are known: 2026-01-31T12:00 or 10m");
         d->form.focus = R_VALUE;
         return false;
     }
@@ -351,7 +441,7 @@ static bool reset_submit(struct dialog *d, void *ctx) {
     struct client_offset *offsets = mem_zalloc((size_t)(g->rows.n + 1) * sizeof *offsets);
     size_t n = 0;
     for (int32_t i = 0; i < g->rows.n; i++) {
-        int64_t at = reset_target(&g->rows.v[i], to, value);
+        int64_t at = reset_target(d, &g->rows.v[i], to, value);
         if (at >= 0 && reset_takes(d, &g->rows.v[i]))
             offsets[n++] = (struct client_offset){mem_strndup(g->rows.v[i].topic), g->rows.v[i].partition, at};
     }
@@ -367,12 +457,13 @@ static bool reset_submit(struct dialog *d, void *ctx) {
 
 void dialog_reset_group(struct ui *u, const struct model_group *g) {
     struct dialog *d = begin(u, "Reset offsets", g->id);
+    time_search_fini(&u->by_time);
     block_line(&d->text, 0);
     block_own(&d->text, ROLE_text, "Sets what ");
     block_foreign(&d->text, ROLE_bright, g->id);
     block_own(&d->text, ROLE_text, " will read next. It must have no members while this is done.");
     form_add(&d->form, FIELD_CHOICE, "To", NULL)->choices = reset_choices;
-    form_add(&d->form, FIELD_TEXT, "Number", "for offset and shift")->width = 24;
+    form_add(&d->form, FIELD_TEXT, "Where", "an offset, a shift, or a time")->width = 24;
     form_add(&d->form, FIELD_TEXT, "Topic", "all of its topics");
     dialog_require(d, "Type its name", g->id);
     d->equivalent = reset_equivalent;

@@ -51,6 +51,7 @@ void ui_fini(struct ui *u) {
         while (u->depth[i] > 0)
             view_free(u->stack[i][--u->depth[i]], u);
     dialog_close(&u->dialog);
+    time_search_fini(&u->by_time);
     notes_fini(&u->log);
     notes_fini(&u->changes);
     buf_fini(&u->copied);
@@ -100,7 +101,7 @@ void ui_set_snapshot(struct ui *u, struct snapshot *s) {
 }
 
 void ui_event(struct ui *u, const struct client_event *e) {
-    bool taken = false;
+    bool taken = dialog_event(u, e);
     for (int i = 0; i < VIEW_TABS; i++)
         for (int k = 0; k < u->depth[i]; k++)
             if (u->stack[i][k]->ops->event)

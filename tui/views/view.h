@@ -68,6 +68,17 @@ struct notes {                  /* the newest NOTES_MAX */
     uint64_t serial;
 };
 
+/* Where a time lies in the log of each partition of a group: asked of the cluster once per text typed. */
+struct time_search {
+    uint64_t id;                /* of the action */
+    char text[40];              /* asked for; "" never */
+    int64_t ms;
+    bool here;
+    char why[200];              /* it failed */
+    struct client_place *places;
+    size_t n_places;
+};
+
 #define UI_DEPTH 4
 #define UI_WANTED 64            /* names a view may ask to be read first */
 struct ui {
@@ -82,6 +93,7 @@ struct ui {
     struct view *stack[VIEW_TABS][UI_DEPTH];
     int depth[VIEW_TABS], tab, came_from;
     struct dialog dialog;
+    struct time_search by_time;         /* of the dialog that resets offsets */
     char message[512];
     enum role message_role;
     struct notes log, changes;
@@ -129,6 +141,8 @@ void dialog_set_config(struct ui *u, struct slice topic, const char *name, const
 void dialog_delete_records(struct ui *u, const struct model_topic *t);
 void dialog_delete_group(struct ui *u, struct slice id);
 void dialog_reset_group(struct ui *u, const struct model_group *g);
+bool dialog_event(struct ui *u, const struct client_event *e);      /* true: a dialog had asked for it */
+void time_search_fini(struct time_search *s);
 
 #define VIEW(id, digit, title, ops) extern const struct view_ops ops;
 #include "tui/views/views.def"
