@@ -13,7 +13,6 @@
 #include "core/client/security.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -140,7 +139,7 @@ static void conn_end_login(struct conn *c) {
     c->sasl = NULL;
     /* Sent, so empty; the password of PLAIN was in both. */
     if (c->out.p != NULL && c->out.n == 0)
-        OPENSSL_cleanse(c->out.p, c->out.cap);
+        explicit_bzero(c->out.p, c->out.cap);
 }
 
 static void conn_on_login(void *ctx, const struct conn_answer *a) {
@@ -179,7 +178,7 @@ static void conn_ask_login(struct conn *c) {
     }
     conn_enqueue(c, rq.message, version, &rq.body, conn_on_login, c);
     if (c->wire->out.head.p != NULL) /* the encoder's scratch, which had the token too */
-        OPENSSL_cleanse(c->wire->out.head.p, c->wire->out.head.cap);
+        explicit_bzero(c->wire->out.head.p, c->wire->out.head.cap);
 }
 
 void conn_login(struct conn *c) {

@@ -4,13 +4,12 @@
 #include "core/base/text.h"
 #include "core/client/client.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <strings.h>
 
 void security_wipe(char *secret) {
     if (secret != NULL)
-        OPENSSL_cleanse(secret, strlen(secret));
+        explicit_bzero(secret, strlen(secret));
 }
 
 static void keep(char **slot, const char *value) {

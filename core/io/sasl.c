@@ -5,7 +5,6 @@
 #include "core/base/text.h"
 #include "core/proto/errors.h"
 
-#include <openssl/crypto.h>
 #include <strings.h>
 
 #define ANSWER_CAP (1024 * 1024)
@@ -41,7 +40,7 @@ enum err sasl_init(struct sasl *s, const struct sasl_login *login, const char *p
 void sasl_fini(struct sasl *s) {
     scram_fini(&s->scram);
     if (s->token.p != NULL)
-        OPENSSL_cleanse(s->token.p, s->token.cap);
+        explicit_bzero(s->token.p, s->token.cap);
     buf_fini(&s->token);
 }
 

@@ -11,12 +11,9 @@
 #include "core/io/scram.h"
 
 #include "core/base/text.h"
+#include "core/io/openssl.h"
 
 #include <limits.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 
 #define SALT_MAX 1024
@@ -126,9 +123,9 @@ static bool derive(struct scram *s, const uint8_t *salt, size_t salt_n, long ite
     for (size_t i = 0; ok && i < size; i++)
         proof[i] = key[i] ^ signature[i];
     ok = ok && hmac(s, salted, "Server Key", 10, key) && hmac(s, key, s->auth.p, s->auth.n, s->signature);
-    OPENSSL_cleanse(salted, sizeof salted);
-    OPENSSL_cleanse(key, sizeof key);
-    OPENSSL_cleanse(stored, sizeof stored);
+    explicit_bzero(salted, sizeof salted);
+    explicit_bzero(key, sizeof key);
+    explicit_bzero(stored, sizeof stored);
     return ok;
 }
 
@@ -183,6 +180,9 @@ static enum err check_signature(struct scram *s, struct slice from_server, struc
 enum err scram_init(struct scram *s, enum scram_hash hash, const char *user, const char *password, const char *nonce,
                     struct error *e) {
     *s = (struct scram){.hash = hash, .user = user, .password = password};
+    struct error library;
+    if (openssl_load(&library) != OK)
+        return error_set(e, library.code, "cannot be logged in to by SCRAM: %.300s", library.text);
     if (nonce != NULL) {
         snprintf(s->nonce, sizeof s->nonce, "%s", nonce);
         return OK;
@@ -199,7 +199,7 @@ enum err scram_init(struct scram *s, enum scram_hash hash, const char *user, con
 
 void scram_fini(struct scram *s) {
     buf_fini(&s->auth);
-    OPENSSL_cleanse(s, sizeof *s);
+    explicit_bzero(s, sizeof *s);
 }
 
 enum err scram_step(struct scram *s, struct slice from_server, struct buf *out, struct error *e) {

@@ -6,16 +6,10 @@
 #include "core/io/tls.h"
 
 #include "core/base/text.h"
+#include "core/io/openssl.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <openssl/asn1.h>
-#include <openssl/bio.h>
-#include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -156,6 +150,9 @@ static int on_verify(int ok, X509_STORE_CTX *store) {
 
 enum err tls_context_new(struct tls_context **out, const struct tls_settings *s, struct error *e) {
     char why[160];
+    enum err err = openssl_load(e);
+    if (err != OK)
+        return err;
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     if (ctx == NULL)
@@ -167,7 +164,7 @@ enum err tls_context_new(struct tls_context **out, const struct tls_settings *s,
     SSL_CTX_set_default_passwd_cb(ctx, give_password);
     SSL_CTX_set_default_passwd_cb_userdata(ctx, s->key_password);
     SSL_CTX_set_verify(ctx, s->any_certificate ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, on_verify);
-    enum err err = s->any_certificate ? OK : load_authorities(ctx, s->ca_location, e);
+    err = s->any_certificate ? OK : load_authorities(ctx, s->ca_location, e);
     if (err == OK)
         err = load_identity(ctx, s, e);
     SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
