@@ -27,6 +27,7 @@
 #define ADDRESSES_MAX 8
 #define LAST_ANSWERS_MS 5000
 #define SEGMENT_FILES_MAX 512
+#define FILES_MIN 64
 #define OTHER_FILES 64                /* WAL, directories, listeners, consoles, the loop's own */
 
 struct serve {
@@ -144,7 +145,7 @@ static int64_t setting(const struct serve *s, const char *name) {
 
 /* As many descriptors as we may have: a part for segments, the rest for connections, so
  * that a crowd of these never takes what the disk needs. */
-static void share_descriptors(struct serve *s) {
+static int share_descriptors(struct serve *s) {
     struct rlimit r;
     size_t n = 1024;
     if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
@@ -152,6 +153,11 @@ static void share_descriptors(struct serve *s) {
         if (r.rlim_cur < r.rlim_max && setrlimit(RLIMIT_NOFILE, &all) == 0)
             r.rlim_cur = r.rlim_max;
         n = r.rlim_cur > 1024 * 1024 ? 1024 * 1024 : (size_t)r.rlim_cur;
+    }
+    if (n < FILES_MIN) {
+        struct error e;
+        error_set(&e, ERR_LIMIT, "this process may have %zu files open, weir needs at least %d (ulimit -n)", n, FILES_MIN);
+        return refuse(&e, "", SERVE_FAILED);
     }
     s->segment_files_max = n / 4 < SEGMENT_FILES_MAX ? n / 4 : SEGMENT_FILES_MAX;
     size_t left = n > s->segment_files_max + OTHER_FILES ? n - s->segment_files_max - OTHER_FILES : 0;
@@ -161,6 +167,7 @@ static void share_descriptors(struct serve *s) {
     if (wanted == 0)
         wanted = CONNECTIONS_DEFAULT;
     s->connections_max = wanted < left ? wanted : left;
+    return SERVE_OK;
 }
 
 static int owned(const struct serve *s, const struct lock_owner *owner) {
@@ -454,8 +461,9 @@ static void serve_end(struct serve *s) {
 
 static int serve_start(struct serve *s) {
     int (*const steps[])(struct serve *) = {open_directory, open_broker, open_doors, announce};
-    share_descriptors(s);
-    int code = judge_directory(s);
+    int code = share_descriptors(s);
+    if (code == SERVE_OK)
+        code = judge_directory(s);
     if (code == SERVE_OK)
         code = bind_all(s);
     if (code != SERVE_OK)

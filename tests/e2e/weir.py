@@ -75,8 +75,8 @@ class Serve:
             self.process.communicate()
 
 
-def refused(*args, env=None):
+def refused(*args, env=None, before=None):
     """Runs weir serve that is to refuse: its exit code and stderr."""
     done = subprocess.run([WEIR, 'serve', *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
-                          env=env)
+                          env=env, preexec_fn=before)
     return done.returncode, done.stderr
