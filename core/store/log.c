@@ -249,7 +249,7 @@ enum err store_append(struct store_log *log, uint8_t *batch, size_t n, struct ap
     int32_t epoch = store_log_epoch(log);
     batch_set_offset(batch, log->end, epoch);
     b.base_offset = log->end;
-    struct segment *s;
+    struct segment *s = NULL;
     enum err e = store_can_append(st, log->config.vital, n);
     if (e == OK)
         e = log_segment_for(log, n, now_ms, &s);
