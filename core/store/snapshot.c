@@ -316,7 +316,7 @@ enum err snapshot_write_now(struct store *st, bool clean) {
     if (e == OK)
         e = st->env->write(st->env, file, 0, &bytes, 1);
     if (e == OK)
-        e = st->env->sync_now(st->env, file, NULL);
+        e = st->env->sync_now(st->env, file, "."); /* the name of logs too, before this one's */
     st->env->close(st->env, file);
     buf_fini(&st->checkpoint.body);
     if (e == OK)
