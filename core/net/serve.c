@@ -156,7 +156,8 @@ static int share_descriptors(struct serve *s) {
     }
     if (n < FILES_MIN) {
         struct error e;
-        error_set(&e, ERR_LIMIT, "this process may have %zu files open, weir needs at least %d (ulimit -n)", n, FILES_MIN);
+        error_set(&e, ERR_LIMIT, "this process may have %zu files open, weir needs at least %d (ulimit -n)", n,
+                  FILES_MIN);
         return refuse(&e, "", SERVE_FAILED);
     }
     s->segment_files_max = n / 4 < SEGMENT_FILES_MAX ? n / 4 : SEGMENT_FILES_MAX;
