@@ -57,9 +57,11 @@ def one(w, c, data, scratch, topic, codec, want, **configs):
     n = sum(b[2] for b in found)
     check(n >= 2000 and {b[1] for b in found} == {want}, f'{topic}: {n} messages are stored as {want}',
           (n, {b[1] for b in found}))
-    check(on_disk == on_wire, f'{topic}: {len(on_wire)} bytes are fetched as they are stored', (len(on_disk), len(on_wire)))
+    check(on_disk == on_wire, f'{topic}: {len(on_wire)} bytes are fetched as they are stored',
+          (len(on_disk), len(on_wire)))
     per = len(on_disk) / n
-    check(per > MESSAGE_BYTES if want == 'none' else per < MESSAGE_BYTES / 3, f'{topic}: {per:.1f} bytes a message', per)
+    check(per > MESSAGE_BYTES if want == 'none' else per < MESSAGE_BYTES / 3,
+          f'{topic}: {per:.1f} bytes a message', per)
     verified = subprocess.run([KCHECK, 'verify', w.address, topic, '1', journal], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=60)
     check(verified.returncode == 0, f'{topic}: {verified.stdout.strip()}')

@@ -2,7 +2,7 @@
 """kill -9 of weir under five idempotent producers, one per codec, a consumer group that commits, and topics that are
 made, written and deleted meanwhile.  After each restart: commits have not gone back, deleted topics are gone, created
 ones are there with what was acknowledged.  At the end: every acknowledged message once, in order, and the group saw
-each.  CYCLES (default 3), SEED, DURABILITY (fsync or os)."""
+each.  CYCLES (default 3) kills, each after up to LINES times 500 acknowledgements; SEED, DURABILITY (fsync or os)."""
 import os
 import random
 import select
@@ -18,6 +18,7 @@ from wire import CODECS, Wire, batch, batches  # noqa: E402
 
 KCHECK = os.environ.get('KCHECK', os.path.abspath('tests/tools/kcheck'))
 CYCLES = int(os.environ.get('CYCLES', '3'))
+LINES = int(os.environ.get('LINES', '20'))
 SEED = int(os.environ.get('SEED', '1'))
 DURABILITY = os.environ.get('DURABILITY', 'fsync')
 PARTITIONS = 2
@@ -116,7 +117,7 @@ def start(what, address, topic, journal, *more):
 
 def some_acknowledgements(producers):
     """Some lines of 500 acknowledgements from whichever producers get them."""
-    for _ in range(chance.randint(1, 20)):
+    for _ in range(chance.randint(1, LINES)):
         ready, _, _ = select.select([p.stdout for p in producers.values()], [], [], 60)
         if not ready:
             sys.exit('no producer gets acknowledgements')
@@ -184,7 +185,8 @@ def run(scratch):
               (commits(scratch / 'commits'), ends))
         said = last_line(follower)
         check(follower.returncode == 0, f'the group: {said}')
-        check(True, f'{CYCLES} kills, {total} messages acknowledged, {sum(map(len, (books.there, books.gone)))} topics made, '
+        made = len(books.there) + len(books.gone)
+        check(True, f'{CYCLES} kills, {total} messages acknowledged, {made} topics made, '
                     f'{len(books.gone)} of them deleted, slowest start {worst * 1000:.0f} ms')
         for codec in CODECS:
             p = start('verify', address, 'kept-' + codec, scratch / codec)

@@ -130,7 +130,8 @@ def by_deletion(data, scratch):
             check('big' not in c.topics(), 'the topic is gone')
         code = w.end()
         check(code == 0, 'a clean end', (code, w.errors))
-        check(w.errors.count('nearly full') == 1 and w.errors.count('room again:') == 1, 'the log says it, once each', w.errors)
+        check(w.errors.count('nearly full') == 1 and w.errors.count('room again:') == 1,
+              'the log says it, once each', w.errors)
     return books
 
 

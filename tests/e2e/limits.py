@@ -153,8 +153,8 @@ def large_requests():
             except OSError:
                 closed += 1
         grown = anonymous(w.process.pid) - before
-        check(closed > 0 and log.has('no room for more of them'), f'{n} that send 96 of 100 MiB: {closed} are closed, in words',
-              log.text)
+        check(closed > 0 and log.has('no room for more of them'), f'{n} that send 96 of 100 MiB: '
+              f'{closed} are closed, in words', log.text)
         check(grown < 1280 * MIB, f'{grown // MIB} MiB of memory', grown)
         check(served(w.address) is not None, 'the next client is served')
         for s in crowd:
@@ -205,7 +205,8 @@ def slow_readers():
             for _ in range(30):
                 longest = max(longest, served(w.address) or 1000)
                 worst = max(worst, anonymous(w.process.pid) - before)
-            check(longest < 1000, f'{readers} that fetch and never read: others are served, {longest * 1000:.0f} ms at worst')
+            check(longest < 1000, f'{readers} that fetch and never read: '
+                                  f'others are served, {longest * 1000:.0f} ms at worst')
             check(worst < 512 * MIB, f'{readers} times {pipelined} fetches of {topic_mib} MiB that nobody reads: '
                                      f'{worst // MIB} MiB of memory', worst)
             error, hw, got = c.fetch('long', 0, 0, 4 * MIB)
@@ -214,8 +215,8 @@ def slow_readers():
             check(error == 0, 'and a producer produces', error)
             for s in slow:
                 s.close()
-            check(SANITIZED or until(lambda: anonymous(w.process.pid) - before < 64 * MIB, 40), 'their memory comes back',
-                  (anonymous(w.process.pid) - before) // MIB)
+            check(SANITIZED or until(lambda: anonymous(w.process.pid) - before < 64 * MIB, 40),
+                  'their memory comes back', (anonymous(w.process.pid) - before) // MIB)
         # Long polls that all become ready at once.
         with Wire(w.address) as c:
             c.create_topic('poll')
@@ -230,7 +231,8 @@ def slow_readers():
             for _ in range(20):
                 served(w.address)
                 worst = max(worst, anonymous(w.process.pid) - before)
-            check(worst < 512 * MIB, f'{readers} times {pipelined} long polls that end together: {worst // MIB} MiB', worst)
+            check(worst < 512 * MIB,
+                  f'{readers} times {pipelined} long polls that end together: {worst // MIB} MiB', worst)
             for s in slow:
                 s.close()
         check(served(w.address) is not None, 'served after the slow ones')
@@ -316,7 +318,8 @@ def strangers():
     hello = bytes.fromhex('16030100f8010000f40303') + bytes(237)
     with Serve('--ephemeral') as w:
         log = Log(w)
-        for sent in (hello, b'GET / HTTP/1.1\r\nHost: here\r\n\r\n', b'POST /topics HTTP/1.1\r\n\r\n', b'SSH-2.0-OpenSSH_9\r\n'):
+        for sent in (hello, b'GET / HTTP/1.1\r\nHost: here\r\n\r\n', b'POST /topics HTTP/1.1\r\n\r\n',
+                     b'SSH-2.0-OpenSSH_9\r\n'):
             before = log.text.count('\n')
             s = dial(w.address)
             s.sendall(sent)

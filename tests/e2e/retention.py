@@ -67,7 +67,8 @@ def story(c, w, logs):
     check(until(lambda: used(logs) < 7), f'retention.bytes of 4 MiB leave {used(logs):.1f} of 20', used(logs))
     start = c.offset('size', 0, -2)
     error, _, data = c.fetch('size', 0, start, 64 * MIB)
-    check(error == 0 and len(batches(data)) == 40 - start and whole(data, start), f'what is left from {start} on is whole')
+    check(error == 0 and len(batches(data)) == 40 - start and whole(data, start),
+          f'what is left from {start} on is whole')
     check(c.fetch('size', 0, 0)[0] == OUT_OF_RANGE, 'what is not is out of range')
     c.delete_topic('size')
     check(until(lambda: used(logs) < 1), f'a deleted topic leaves {used(logs):.1f} MiB', used(logs))

@@ -167,8 +167,8 @@ def request(key, version, body, correlation=1):
 
 
 def produce_body(topic, partition, records, acks=-1, timeout_ms=30000):
-    return text(None) + struct.pack('>hi', acks, timeout_ms) + array([text(topic) + array([struct.pack('>i', partition) +
-                                                                                       blob(records)])])
+    return text(None) + struct.pack('>hi', acks, timeout_ms) + array([
+        text(topic) + array([struct.pack('>i', partition) + blob(records)])])
 
 
 def fetch_body(topic, partition, offset, max_bytes=1 << 20, wait_ms=0, min_bytes=1):
@@ -277,7 +277,8 @@ class Wire:
 
     def offset(self, topic, partition, when):
         """ListOffsets: -1 the end, -2 the start."""
-        r = self.ask(LIST_OFFSETS, 1, struct.pack('>i', -1) + array([text(topic) + array([struct.pack('>iq', partition, when)])]))
+        r = self.ask(LIST_OFFSETS, 1, struct.pack('>i', -1) + array([
+            text(topic) + array([struct.pack('>iq', partition, when)])]))
         r.get('i')
         r.text()
         r.get('i')
