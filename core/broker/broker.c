@@ -91,10 +91,6 @@ static void on_retention(struct timer *t, void *ctx) {
     timers_set(&b->timers, t, broker_now_us(b) + config_int(b, "log.retention.check.interval.ms") * US_PER_MS);
 }
 
-void broker_retain_soon(struct broker *b) {
-    timers_set(&b->timers, &b->retention_timer, broker_now_us(b));
-}
-
 enum err broker_start(struct broker *b, struct store *store, struct error *e) {
     b->store = store;
     enum err r = configs_new(b, e);

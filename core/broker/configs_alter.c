@@ -156,6 +156,9 @@ static void alter_topic(struct broker *b, struct request *rq, struct config_chan
         return;
     }
     topic_configs_resolve(b, t);
+    /* A shorter retention acts at once, on this topic only: others wait for their interval, as in Kafka. */
+    for (int32_t i = 0; i < t->n_partitions; i++)
+        store_log_retain(t->partitions[i]->log, broker_now_ms(b));
     *ticket = mine > *ticket ? mine : *ticket;
 }
 
@@ -367,6 +370,4 @@ void configs_alter(struct broker *b, struct request *rq, struct config_change *v
         else
             refuse(c, KAFKA_INVALID_REQUEST, request_printf(rq, "Unknown resource type %d", c->resource_type));
     }
-    if (*ticket != 0)
-        broker_retain_soon(b);
 }
