@@ -484,6 +484,75 @@ static void test_fetch_of_a_topic_that_goes(void **state) {
     client_fini(&other);
 }
 
+static size_t room_now;
+
+static size_t room(struct broker_sink *s) {
+    (void)s;
+    return room_now;
+}
+
+/* The next answer's records of one partition; -1: there is no answer. */
+static int64_t fetched_bytes(struct fixture *f, struct client *c, int32_t id) {
+    bworld_settle(&f->w);
+    struct fetch_resp *r = client_answer(c, API_FETCH, 12, id);
+    return r == NULL ? -1 : (int64_t)r->responses.v[0].partitions.v[0].records.n;
+}
+
+/* Records are read when the answer can leave, and only as many as there is room for. */
+static void test_fetch_waits_for_room(void **state) {
+    struct fixture *f = *state;
+    struct fetching x;
+    struct client slow;
+    struct buf b = {0};
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    make_batch(&b, 3, now_ms(f));
+    for (int i = 0; i < 4; i++)
+        client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+    client_init(&slow, &f->w);
+    slow.sink.room = room;
+    fetching_init(&x, "t", 1);
+    room_now = 0;
+    int32_t id = slow.next_id;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(client_send(&slow, API_FETCH, 12, &x.req), OK);
+    bworld_advance(&f->w, 100 * 1000 * 1000);         /* long after its time */
+    assert_int_equal(slow.n_answers, 0);
+    assert_int_equal(broker_conn_held(slow.conn), 0);  /* and no bytes wait */
+    room_now = 2 * b.n;
+    assert_true(broker_conn_drained(slow.conn));
+    assert_int_equal(fetched_bytes(f, &slow, id), 2 * b.n); /* the others follow by themselves, in order */
+    room_now = 0;
+    assert_int_equal(fetched_bytes(f, &slow, id + 1), 2 * b.n);
+    assert_int_equal(fetched_bytes(f, &slow, id + 2), 2 * b.n);
+    assert_int_equal(fetched_bytes(f, &slow, id + 3), 2 * b.n);
+
+    id = slow.next_id;
+    assert_int_equal(client_send(&slow, API_FETCH, 12, &x.req), OK);
+    assert_int_equal(client_send(&slow, API_FETCH, 12, &x.req), OK);
+    bworld_settle(&f->w);
+    delete_topic(f, &f->c, "t");                      /* while they are held */
+    bworld_settle(&f->w);
+    assert_int_equal(slow.n_answers, 0);
+    room_now = 1;
+    assert_true(broker_conn_drained(slow.conn));
+    bworld_settle(&f->w);
+    for (int i = 0; i < 2; i++) {
+        struct fetch_resp *r = client_answer(&slow, API_FETCH, 12, id + i);
+        assert_int_equal(r->responses.v[0].partitions.v[0].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    }
+    assert_false(broker_conn_drained(slow.conn));
+
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    client_produce(&f->w, &f->c, "t", 0, buf_slice(&b));
+    room_now = 0;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(client_send(&slow, API_FETCH, 12, &x.req), OK);
+    bworld_settle(&f->w);
+    client_fini(&slow); /* while they are held */
+    bworld_advance(&f->w, 2000 * 1000);
+    buf_fini(&b);
+}
+
 static void test_fetch_limits_and_errors(void **state) {
     struct fixture *f = *state;
     struct fetching x;
@@ -608,6 +677,7 @@ int main(void) {
         T(test_idempotence),
         T(test_fetch_waits_and_wakes),
         T(test_fetch_of_a_topic_that_goes),
+        T(test_fetch_waits_for_room),
         T(test_fetch_limits_and_errors),
         T(test_fetch_cold),
         T(test_fetch_sessions),
