@@ -33,7 +33,7 @@
 struct pair_entry { int32_t fg, bg; };
 static struct {
     SCREEN *screen;
-    bool open, ascii, gone, redraw, brackets;
+    bool open, ascii, gone, redraw, brackets, clears_coloured;
     int colours;
     struct theme theme;
     struct pair_entry pairs[PAIRS_MAX];     /* pair i + 1 */
@@ -123,6 +123,7 @@ enum err term_open(const struct term_options *o, struct error *e) {
         use_default_colors();
         term.colours = COLORS;
     }
+    term.clears_coloured = tigetflag("bce") == 1;
     term_prepare_crash();
     term_brackets(true);
     theme_mono(&term.theme);
@@ -182,12 +183,11 @@ static attr_t attributes_of(uint8_t attrs) {
            (attrs & LOOK_ITALIC ? A_ITALIC : 0);
 }
 
-/* On the bar only what has a meaning keeps its colour; the rest is one look, which also makes a step of the bar
- * cheap on the line. */
+/* On the bar only what hurts keeps its colour; the rest is one look, which also makes a step of the bar cheap on
+ * the line: curses says the background again with every colour. */
 static struct look look_of(const struct cell *cell, const struct look looks[ROLE_N]) {
     static const bool meant[ROLE_N] = {
-        [ROLE_good] = true, [ROLE_warn] = true, [ROLE_bad] = true, [ROLE_failed] = true,
-        [ROLE_escape] = true, [ROLE_match] = true,
+        [ROLE_bad] = true, [ROLE_failed] = true, [ROLE_escape] = true, [ROLE_match] = true,
     };
     struct look l = looks[cell->role];
     if (cell->style & STYLE_MATCH) {
@@ -207,7 +207,8 @@ static struct look look_of(const struct cell *cell, const struct look looks[ROLE
 }
 
 /* Blanks between words take the look of what is before them where that cannot be seen: every change of colour is
- * ten bytes on the line.  Not at the end of a row, which is cleared in one go. */
+ * ten bytes on the line.  The end of a row is cleared in one go: in the look before it where the terminal clears
+ * to any colour or the row has a background, else in none. */
 static void row_show(const struct canvas *c, int y, const struct look looks[ROLE_N]) {
     static cchar_t row[2048];
     int n = 0, end = c->w;
@@ -220,7 +221,7 @@ static void row_show(const struct canvas *c, int y, const struct look looks[ROLE
             continue;
         struct look l = look_of(cell, looks);
         bool unseen = cell->cp == ' ' && !((l.attrs | before.attrs) & (LOOK_UNDERLINE | LOOK_REVERSE));
-        if (unseen && x < end && l.bg == before.bg)
+        if (unseen && l.bg == before.bg && (x < end || term.clears_coloured || l.bg != COLOUR_DEFAULT))
             l = before;
         else if (unseen && x >= end)
             l = (struct look){COLOUR_DEFAULT, l.bg, 0};

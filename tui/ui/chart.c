@@ -16,7 +16,7 @@ void chart_spark(struct canvas *c, int y, int x, int w, enum role role, const st
         bool nothing = !(v > 0) || !(top > 0);
         int step = nothing ? 0 : flat ? 1 : (int)(v / top * 7.0f + 0.5f);
         step = step < 0 ? 0 : step > 7 ? 7 : step;
-        enum role shade = nothing ? ROLE_zero : flat && role == ROLE_spark ? ROLE_bar : role;
+        enum role shade = nothing ? ROLE_zero : flat && role == ROLE_spark ? ROLE_zero : role;
         canvas_put_cp(c, y, x + w - n + i, shade, 0x2581 + (uint32_t)step);
     }
 }
