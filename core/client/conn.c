@@ -616,7 +616,7 @@ static void conn_connect_next(struct conn *c) {
 
 static void conn_resolved(struct conn *c, int status, struct addrinfo *list) {
     if (status != 0) {
-        conn_fail(c, ERR_NOT_FOUND, "cannot reach %s: the name does not resolve (%s)", c->name,
+        conn_fail(c, ERR_NOT_FOUND, "cannot reach %s: the name does not resolve (%s) · is it spelled right?", c->name,
                   status == UV_EAI_NONAME || status == UV_EAI_NODATA ? "unknown host" : uv_strerror(status));
         return;
     }

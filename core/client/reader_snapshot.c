@@ -222,12 +222,13 @@ static void brokers_copy(struct reader *r, struct snapshot *s) {
                                      .bytes = b->bytes,
                                      .answered = b->answered,
                                      .why = text(&s->arena, b->why),
+                                     .misnamed = b->why[0] != '\0' && b->conn != NULL && b->conn->refused_names,
                                      .voter = b->voter,
                                      .observer = b->observer,
                                      .quorum_lag = b->quorum_lag,
                                      .fetch_age_ms = b->fetch_age_ms};
-        if (b->why[0] != '\0')
-            v[i].answered.state = VALUE_FAILED;
+        if (b->why[0] != '\0') /* silence is shown as silence, not by the last good value */
+            v[i].answered.state = v[i].bytes.state = VALUE_FAILED;
     }
     s->brokers.v = v;
     s->brokers.n = (int32_t)r->n_brokers;

@@ -50,6 +50,7 @@ struct model_broker {
     struct value bytes;             /* log dirs */
     struct value answered;          /* at_us: when it last answered; v: round trip us */
     struct slice why;               /* last failure, null: none */
+    bool misnamed;                  /* the failure: the name that it advertises does not resolve */
     bool voter, observer;           /* DescribeQuorum */
     struct value quorum_lag;        /* log end of the leader minus its own */
     struct value fetch_age_ms;

@@ -120,8 +120,10 @@ static bool drain(struct producer *p, size_t most) {
             deadline = session_now_ms() + p->s.options->timeout_ms;
         before = pending;
         if (session_now_ms() > deadline) {
-            cli_complain("%zu messages are not acknowledged after %lld ms", pending,
-                         (long long)p->s.options->timeout_ms);
+            char why[400];
+            session_reason(&p->s, why, sizeof why);
+            cli_complain("%zu message%s not acknowledged after %lld ms%s", pending, pending == 1 ? " is" : "s are",
+                         (long long)p->s.options->timeout_ms, why);
             p->failed = true;
             return false;
         }

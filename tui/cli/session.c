@@ -126,6 +126,13 @@ bool session_turn(struct session *s, int wait_ms) {
     return ready > 0;
 }
 
+void session_reason(const struct session *s, char *out, size_t out_size) {
+    out[0] = '\0';
+    for (int32_t i = 0; s->snapshot != NULL && i < s->snapshot->brokers.n && out[0] == '\0'; i++)
+        if (s->snapshot->brokers.v[i].why.n > 0)
+            snprintf(out, out_size, ": %.*s", SLICE_ARG(s->snapshot->brokers.v[i].why));
+}
+
 bool session_wait(struct session *s, session_done_fn *done, void *ctx, const char *what) {
     int64_t deadline = session_now_ms() + s->options->timeout_ms;
     while (!done(s, ctx)) {
@@ -135,7 +142,10 @@ bool session_wait(struct session *s, session_done_fn *done, void *ctx, const cha
         }
         int64_t left = deadline - session_now_ms();
         if (left <= 0) {
-            cli_complain("%s: no answer from %s in %lld ms", what, s->place.address, (long long)s->options->timeout_ms);
+            char why[400];
+            session_reason(s, why, sizeof why);
+            cli_complain("%s: no answer from %s in %lld ms%s", what, s->place.address,
+                         (long long)s->options->timeout_ms, why);
             return false;
         }
         session_turn(s, left > 1000 ? 1000 : (int)left);

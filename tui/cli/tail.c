@@ -81,7 +81,25 @@ static bool print_rows(struct tail *t, struct tail_printer *printer, uint64_t *n
     return *left != 0 && fflush(stdout) == 0 && !interrupted;
 }
 
+/* A leader that cannot be reached is said once; with --exit the end will then not come, and this is a failure. */
+struct stall { uint64_t scanned; int64_t since_ms; bool told; };
+static bool stalled(struct session *s, struct stall *st, const struct tail_stats *stats) {
+    int64_t now = session_now_ms();
+    char why[400];
+    if (st->since_ms == 0 || stats->scanned != st->scanned || stats->at_end)
+        *st = (struct stall){.scanned = stats->scanned, .since_ms = now};
+    if (st->told || now - st->since_ms < s->options->timeout_ms)
+        return false;
+    session_reason(s, why, sizeof why);
+    if (why[0] == '\0')
+        return false;
+    cli_complain("%s: nothing in %lld ms%s", s->options->arguments.v[0], (long long)s->options->timeout_ms, why);
+    st->told = true;
+    return s->options->stop_at_end;
+}
+
 static int follow(struct session *s, struct tail *t, struct tail_printer *printer) {
+    struct stall stall = {0};
     uint64_t next = 1;
     int64_t left = s->options->count;
     struct tail_stats stats;
@@ -100,6 +118,8 @@ static int follow(struct session *s, struct tail *t, struct tail_printer *printe
         }
         if (stats.finished)
             break;
+        if (stalled(s, &stall, &stats))
+            return EXIT_FAILED;
         session_turn(s, 1000);
         for (struct client_event *ev; (ev = client_next_event(s->client)) != NULL;)
             client_event_free(ev);

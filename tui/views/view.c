@@ -269,7 +269,24 @@ static void tab_count(struct ui *u, enum view_id id, struct frame_tab *tab) {
 }
 
 /* The rows are old and the reason stands over the hints, unless a key was just answered. */
+/* What keeps the screen empty though the bootstrap answered: a broker whose advertised name does not resolve, or
+ * none that can be reached.  One that is down among others is told by the rows that it hurts. */
+static struct slice ui_broker_why(const struct ui *u) {
+    const struct snapshot *s = u->snap;
+    struct slice first = SLICE_NULL;
+    int32_t n = 0;
+    for (int32_t i = 0; s->link == LINK_UP && i < s->brokers.n; i++) {
+        if (s->brokers.v[i].misnamed)
+            return s->brokers.v[i].why;
+        n += s->brokers.v[i].why.n > 0;
+        first = n == 1 ? s->brokers.v[i].why : first;
+    }
+    return n > 0 && n == s->brokers.n ? first : SLICE_NULL;
+}
+
 static bool ui_tells_why(const struct ui *u) {
+    if (ui_broker_why(u).n > 0)
+        return true;
     return u->snap->link == LINK_DOWN && u->snap->why.n && u->snap->topics.n > 0 &&
            (!u->message[0] || u->message_role == ROLE_text);
 }
@@ -296,10 +313,12 @@ void ui_paint(struct ui *u, struct canvas *c) {
     struct rect body = ui_body(u, c);
     if (body.h > 0)
         v->ops->paint(v, u, c, body);
-    if (ui_tells_why(u)) {
+    if (ui_tells_why(u) && (u->snap->link == LINK_DOWN || !u->message[0])) {
         struct buf why = {0};
-        buf_put(&why, u->snap->why.p, u->snap->why.n < 400 ? u->snap->why.n : 400);
-        buf_puts(&why, " · R tries again");
+        struct slice broker = ui_broker_why(u), text = broker.n > 0 ? broker : u->snap->why;
+        buf_put(&why, text.p, text.n < 400 ? text.n : 400);
+        if (broker.n == 0)
+            buf_puts(&why, " · R tries again");
         buf_put_u8(&why, 0);
         frame_message(c, c->h - 2, ROLE_bad, (const char *)why.p);
         buf_fini(&why);
