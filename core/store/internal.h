@@ -47,7 +47,7 @@ struct wal_file {
 struct wal {
     struct env_file *file;
     uint64_t number, bytes, pos;
-    struct env_file *previous; /* rolled, not yet synced */
+    struct env_file *previous; /* rolled, not yet synced; at a first start FORMAT, which goes the same way */
     struct buf tick;          /* frames of this tick, not written yet */
     uint64_t seq;             /* last frame made */
     uint64_t written;         /* last frame written */

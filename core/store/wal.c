@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define FIRST_FILE_BYTES (512u << 10)
+#define FIRST_FILE_BYTES (128u << 10) /* its zeroes are written and synced before the first acknowledgement */
 #define SECOND_FILE_BYTES (4u << 20)
 
 void wal_path(uint64_t number, char out[PATH_BYTES]) {
