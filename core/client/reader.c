@@ -343,8 +343,9 @@ static void reader_on_down(void *ctx, struct conn *c) {
         return;
     }
     if (c->refused_names)
-        snprintf(b->why, sizeof b->why, "broker %d advertises %s, which does not resolve here · mend its advertised.listeners, or give this "
-                 "machine the name", b->id, c->name);
+        snprintf(b->why, sizeof b->why,
+                 "broker %d advertises %s, which does not resolve here · mend its advertised.listeners, "
+                 "or give this machine the name", b->id, c->name);
     else
         snprintf(b->why, sizeof b->why, "broker %d: %s", b->id, c->why);
     if (!b->silent) {
