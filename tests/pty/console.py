@@ -112,14 +112,16 @@ def test_stop_and_continue(box):
     t.wait('A Kafka broker runs here')
     client = client_of(box)
     t.type('<C-z>')
+    t.wait_written(b'\x1b[?1049l', 1)
     t.wait('Stopped')
     equal([x for x in left_on(t.raw) if x != b'\x1b[?2004h'], [], 'left on while stopped')    # that one is bash's own
     equal(status(box)['consoles'], '1', 'the broker answers while the console is stopped')
     client.close()
     t.type('fg<Enter>')
+    t.wait_written(b'\x1b[?1049h', 2)
     t.wait('A Kafka broker runs here')
     t.type('q')
-    t.wait(r'ready> *$')
+    t.wait_written(b'\x1b[?1049l', 2)
     t.type('exit<Enter>')
     equal(t.end(), 0, 'exit code')
 

@@ -67,6 +67,14 @@ class Terminal:
             if left <= 0 or not self.read(left):
                 raise AssertionError(f'{pattern!r} {"stays" if gone else "does not come"}; the screen:\n{self.text()}')
 
+    def wait_written(self, what, times):
+        """Until these bytes were written so often (pyte knows no second screen: old text stays)."""
+        deadline = time.monotonic() + LIMIT
+        while self.raw.count(what) < times:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self.read(left):
+                raise AssertionError(f'{what!r} was written {self.raw.count(what)} times; the screen:\n{self.text()}')
+
     def gone(self, pattern):
         self.wait(pattern, gone=True)
 
