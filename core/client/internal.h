@@ -58,7 +58,7 @@ struct rpart {
     struct value start, end, bytes;
     int64_t end_asked_us, start_asked_us;       /* last question sent */
     int64_t end_seen_us, start_seen_us;         /* when the question of the newest answer was sent */
-    uint32_t lag_round;             /* a lag round wants its offsets */
+    int64_t lag_us;                 /* when a lag round last wanted its offsets: asked after that */
     int64_t base_end, base_us;      /* for the rate; base_us 0: none */
     struct rate in;
 };
@@ -151,7 +151,7 @@ struct reader {
     size_t n_groups;
     bool topics_resort, groups_resort;
     bool topics_known, groups_known;
-    uint32_t metadata_serial, groups_serial, lag_round;
+    uint32_t metadata_serial, groups_serial;
     uint32_t metadata_crc;
     int64_t round_us;               /* start of the running lag round, 0: none was */
     bool metadata_busy, metadata_soon, quorum_busy, configs_busy;

@@ -358,6 +358,7 @@ static void reader_on_down(void *ctx, struct conn *c) {
             reader_link_down(r, c->why);
         reader_connect_seed(r);
     }
+    groups_judge(r, false); /* what waited for this leader is not known now */
     reader_changed(r);
 }
 

@@ -97,7 +97,7 @@ static void layout_topic(struct reader *r, struct layout *l, struct slice from) 
         if (next == INT64_MAX)
             break;
         while (part_at < n_parts && t->parts[part_at].index <= next) {
-            t->parts[part_at].lag_round = r->lag_round;
+            t->parts[part_at].lag_us = r->round_us;
             part_at++;
         }
         layout_row(l, topic, (int32_t)next);
@@ -148,7 +148,7 @@ void groups_round(struct reader *r) {
     timers_cancel(&r->wire->timers, &r->round_timer);
     if (r->closing)
         return;
-    r->lag_round++;
+    r->round_us = wire_now_us();
     r->rows_scratch = mem_alloc(ROWS_MAX * sizeof *r->rows_scratch);
     for (size_t i = 0; i < r->n_groups; i++) {
         struct rgroup *g = r->groups_sorted[i];
@@ -161,7 +161,6 @@ void groups_round(struct reader *r) {
     free(r->rows_scratch);
     r->rows_scratch = NULL;
     if (any) {
-        r->round_us = wire_now_us();
         reader_pass(r);
         topics_ask_configs(r);
         groups_judge(r, false); /* those without rows, or whose leaders are away */
@@ -173,9 +172,11 @@ void groups_round(struct reader *r) {
 
 /* ---- judging ---- */
 
+/* Connected, or still on its first way there: not yet a reason to call a lag unknown. */
 static bool leader_answers(struct reader *r, const struct rpart *p) {
     struct rbroker *b = reader_broker(r, p->leader);
-    return b != NULL && b->conn != NULL && !b->gone && conn_is_up(b->conn);
+    return b != NULL && b->conn != NULL && !b->gone &&
+           (conn_is_up(b->conn) || (b->conn->state != CONN_DOWN && b->why[0] == '\0'));
 }
 
 static bool part_fresh(const struct rpart *p, int64_t commits_us) {
@@ -326,11 +327,13 @@ void groups_count_topics(struct reader *r) {
 
 void groups_tick(struct reader *r) {
     int64_t now = wire_now_us();
+    /* A script asks once and has no next refresh in which a late answer would show. */
+    int64_t patience = r->client->config.once ? CONN_ANSWER_US : reader_interval(r);
     double out = 0;
     bool any = false;
     for (size_t i = 0; i < r->n_groups; i++) {
         struct rgroup *g = r->groups_sorted[i];
-        if (g->phase == GROUP_ENDS && now - g->commits_us >= reader_interval(r))
+        if (g->phase == GROUP_ENDS && now - g->commits_us >= patience)
             group_judge(r, g);
         else if (g->phase == GROUP_READING && now - g->asked_us > 2 * CONN_ANSWER_US)
             g->phase = GROUP_IDLE; /* its broker answered, but not about this group */

@@ -418,8 +418,7 @@ static bool part_due(const struct reader *r, const struct rtopic *t, const struc
         return false;
     int64_t asked = k->timestamp == LATEST ? p->end_asked_us : p->start_asked_us;
     if (k->for_lag)
-        return p->lag_round == r->lag_round &&
-               (k->timestamp == LATEST ? p->end_asked_us : p->start_asked_us) < r->round_us;
+        return asked < p->lag_us; /* also of an earlier round, whose leader was not connected yet */
     if (t->want != k->want)
         return false;
     if (asked == 0)
