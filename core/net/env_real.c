@@ -244,7 +244,7 @@ static enum err real_truncate(struct env *e, struct env_file *f, uint64_t size) 
 }
 
 static enum err real_zero_fill(struct env *e, struct env_file *f, uint64_t from, uint64_t size) {
-    static const uint8_t zeroes[64 * 1024];
+    static const uint8_t zeroes[16 * 1024];
     struct slice v[16];
     while (from < size) {
         size_t n = 0;
@@ -460,7 +460,7 @@ struct warm_job {
 
 static void warm_run(struct job *j) {
     const struct env_warm *w = ((struct warm_job *)j)->warm;
-    static __thread uint8_t sink[64 * 1024];
+    uint8_t sink[64 * 1024]; /* the stack of a worker has room; as __thread every thread would pay for it */
     uint64_t at = w->offset, end = w->offset + w->n;
     posix_fadvise(w->file->fd, (off_t)at, (off_t)w->n, POSIX_FADV_WILLNEED);
     while (at < end) {
