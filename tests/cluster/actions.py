@@ -52,7 +52,8 @@ class Story:
                 if r['topic'] == self.topic}
 
     def reset(self, where, want, option='--to'):
-        self.change('groups', 'reset', self.group, '%s=%s' % (option, where), '--topic', '%s:0' % self.topic, destroys=True)
+        self.change('groups', 'reset', self.group, '%s=%s' % (option, where), '--topic', '%s:0' % self.topic,
+                    destroys=True)
         assert self.commits()[0] == want, (where, self.commits(), want)
 
     def produce(self, value, n):

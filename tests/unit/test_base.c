@@ -269,8 +269,25 @@ static void test_log(void **state) {
     log_set_level(LOG_INFO);
 }
 
+static void test_time(void **state) {
+    (void)state;
+    int64_t ms = 0;
+    assert_true(text_time("2026-01-31T12:00:00Z", 0, &ms));
+    assert_int_equal(ms, 1769860800000);
+    assert_true(text_time("2026-01-31 12:00:00.25Z", 0, &ms));
+    assert_int_equal(ms, 1769860800250);
+    assert_true(text_time("2026-01-31Z", 0, &ms));
+    assert_int_equal(ms, 1769817600000);
+    assert_true(text_time("10m", 1000000, &ms));
+    assert_int_equal(ms, 400000);
+    static const char *const wrong[] = {"", "noon", "12", "10x", "-1h", "2026-13-01", "2026-01-31T12:00:00x", "+5"};
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++)
+        assert_false(text_time(wrong[k], 0, &ms));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_time),
         cmocka_unit_test(test_slice), cmocka_unit_test(test_crc32c), cmocka_unit_test(test_buf),
         cmocka_unit_test(test_arena), cmocka_unit_test(test_mem), cmocka_unit_test(test_timers),
         cmocka_unit_test(test_timers_random), cmocka_unit_test(test_error), cmocka_unit_test(test_text),

@@ -263,6 +263,7 @@ static void test_advertised_name(void **state) {
     struct client *c = client_to(f.port, false);
     struct snapshot *s = wait_for(c, broker_complains, "does not resolve");
     assert_has(s->brokers.v[0].why, "broker 1 advertises no-such-host.invalid:1234");
+    assert_true(s->brokers.v[0].misnamed);
     assert_int_equal(s->topics.n, 1); /* the names came by the bootstrap */
     snapshot_unref(s);
     client_free(c);
