@@ -249,6 +249,22 @@ static void test_torn_format(void **state) {
     }
 }
 
+/* Wherever a kill ends the first start, what it leaves is known as ours: FORMAT is there before anything else is. */
+static void test_killed_first_start(void **state) {
+    (void)state;
+    for (uint64_t nth = 1; nth <= 12; nth++) {
+        struct world w;
+        world_init(&w, nth);
+        env_sim_crash_after(w.sim, nth);
+        (void)!world_open(&w);
+        world_kill(&w);
+        bool begun = env_sim_exists(w.sim, "wal") || env_sim_exists(w.sim, "logs");
+        assert_true(!begun || env_sim_exists(w.sim, "FORMAT"));
+        assert_ok(world_open(&w));
+        world_fini(&w);
+    }
+}
+
 static void test_foreign_directory(void **state) {
     (void)state;
     static const char *const names[] = {"notes.txt", "photos/cat.jpg", "meta.properties"};
@@ -382,6 +398,7 @@ int main(void) {
         cmocka_unit_test(test_large_write_failure),    cmocka_unit_test(test_kill_after_failed_sync),
         cmocka_unit_test(test_full_and_again),         cmocka_unit_test(test_full_in_a_flush),
         cmocka_unit_test(test_newer_format), cmocka_unit_test(test_torn_format),
+        cmocka_unit_test(test_killed_first_start),
         cmocka_unit_test(test_foreign_directory),
         cmocka_unit_test(test_damaged_snapshots),      cmocka_unit_test(test_rot_is_told),
     };
