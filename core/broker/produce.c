@@ -191,7 +191,9 @@ static int16_t check_records(struct broker *b, struct walk *w, bool needed, stru
             return KAFKA_NONE;
         }
         if (e != OK)
-            return e == ERR_TOO_LARGE ? KAFKA_MESSAGE_TOO_LARGE : KAFKA_UNKNOWN_SERVER_ERROR;
+            return e == ERR_TOO_LARGE     ? KAFKA_MESSAGE_TOO_LARGE
+                   : e == ERR_UNSUPPORTED ? KAFKA_UNSUPPORTED_COMPRESSION_TYPE /* its library is not installed here */
+                                          : KAFKA_UNKNOWN_SERVER_ERROR;
         *plain = buf_slice(&b->scratch);
     }
     return walk_records(w, *plain);

@@ -588,7 +588,7 @@ enum err store_recover(struct store *st, struct store_recovery *r, struct error 
     r->clean = clean && r->frames == 0;
     /* Frames that were cut must never be read again as what follows a snapshot: so both
      * snapshots that are kept are of after this recovery, and none of the WAL before it. */
-    if (r->frames > 0 || p.last_seen > p.from || r->torn_bytes > 0 || bump || !found) {
+    if (!clean || r->frames > 0 || p.last_seen > p.from || r->torn_bytes > 0 || !found) {
         st->wal.number++; /* what the new snapshot needs begins behind all there is */
         x = snapshot_write_now(st, false);
         if (x == OK)
