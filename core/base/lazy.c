@@ -41,14 +41,14 @@ enum err lazy_load(struct lazy_library *l, struct error *e) {
     if (atomic_load_explicit(&l->state, memory_order_acquire) == LAZY_UNTRIED) {
         pthread_mutex_lock(&lock);
         if (atomic_load_explicit(&l->state, memory_order_relaxed) == LAZY_UNTRIED) {
-            bool good = load(l) == OK;
-            if (!good)
-                log_error("%s", l->error.text);
-            atomic_store_explicit(&l->state, good ? LAZY_LOADED : LAZY_MISSING, memory_order_release);
+            enum lazy_state state = load(l) == OK ? LAZY_LOADED : LAZY_MISSING;
+            atomic_store_explicit(&l->state, state, memory_order_release);
         }
         pthread_mutex_unlock(&lock);
     }
     if (atomic_load_explicit(&l->state, memory_order_acquire) == LAZY_LOADED)
         return OK;
+    if (e == NULL && !atomic_exchange(&l->logged, true))
+        log_error("%s", l->error.text);
     return error_set(e, l->error.code, "%s", l->error.text);
 }

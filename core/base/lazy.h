@@ -31,6 +31,7 @@ struct lazy_library {
     _Atomic(enum lazy_state) state;
     void *handle;
     struct error error;      /* of LAZY_MISSING; written once, before the state */
+    atomic_bool logged;
 };
 
 #define LAZY_POINTER(function) __typeof__(function) *function;
@@ -38,8 +39,8 @@ struct lazy_library {
 #define LAZY_LIBRARY(so_name, function_names, table) \
     {.soname = (so_name), .names = (function_names), .pointers = &(table), .n_pointers = sizeof(table) / sizeof(void *)}
 
-/* Fills the pointers, at the first call; all of them or ERR_UNSUPPORTED, which is logged once
- * and the answer from then on. */
+/* Fills the pointers, at the first call; all of them or ERR_UNSUPPORTED, which is the answer
+ * from then on.  The sentence goes to e; where that is NULL to the log, once. */
 enum err lazy_load(struct lazy_library *l, struct error *e) WEIR_MUST_CHECK;
 
 #endif
