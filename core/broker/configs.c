@@ -434,7 +434,11 @@ void topic_configs_resolve(struct broker *b, struct topic *t) {
     v->append_time = slice_is(resolved(b, t, "message.timestamp.type"), "LogAppendTime");
     v->timestamp_before_max_ms = resolved_i64(b, t, "message.timestamp.before.max.ms");
     v->timestamp_after_max_ms = resolved_i64(b, t, "message.timestamp.after.max.ms");
-    v->compact = list_has(policy, "compact");
+    bool compact = list_has(policy, "compact");
+    if (compact && !v->compact && !t->internal)
+        log_warn("topic %s: cleanup.policy=compact refuses records without key; compaction itself is still to come, "
+                 "so every record is kept", t->name);
+    v->compact = compact;
     v->delete_old = list_has(policy, "delete");
     v->check_compressed = config_bool(b, "weir.check.compressed.batches");
     resolve_compression(b, t);

@@ -236,10 +236,14 @@ def row_single(a):
     rows = {name: [] for name in ('echo', 'os, 1 partition', 'fsync, 1 partition', 'fsync, 16 partitions')}
     for _ in range(a.runs):
         rows['echo'].append(load('echo', '1', '100', '1', '2'))
-        for name in list(rows)[1:]:
+        for name in [n for n in rows if ',' in n]:
             w = Weir(a.weir, name.split(',')[0])
             rows[name].append(load(w.address, name.split()[1], '100', '1', '2', str(w.pid)))
             w.stop()
+        if a.kafka:
+            k = Kafka(None)
+            rows.setdefault('Kafka 4.3.0', []).append(load(k.address, '1', '100', '1', '5', str(k.pid)))
+            k.stop()
     base = median(rows['echo'], 'requests_per_second')
     for name, got in rows.items():
         rate = median(got, 'requests_per_second')
