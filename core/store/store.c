@@ -122,6 +122,11 @@ static enum err close_cleanly(struct store *st) {
         }
     }
     enum err e = st->env->sync_now(st->env, NULL, "logs");
+    /* The log too: whoever has to do without this snapshot replays it. */
+    if (e == OK && st->wal.previous != NULL)
+        e = st->env->sync_now(st->env, st->wal.previous, NULL);
+    if (e == OK)
+        e = st->env->sync_now(st->env, st->wal.file, "wal");
     return e == OK ? snapshot_write_now(st, true) : e;
 }
 
