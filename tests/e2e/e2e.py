@@ -82,6 +82,10 @@ class Box:
     def close(self):
         for b in self.brokers:
             b.stop(signal.SIGKILL)
+        for where, _, names in os.walk(self.dir):       # brokers that a failed test left as nobody's
+            if '.control' in names:
+                subprocess.run([WEIR, 'stop', '--data', where], env=self.env, timeout=LIMIT, check=False,
+                               stderr=subprocess.DEVNULL)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 

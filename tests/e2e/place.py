@@ -32,12 +32,12 @@ def status(data):
     return dict(word.split('=', 1) for word in control(data, 'status').split()[1:])
 
 
-def waiting_tail(box):
+def waiting_tail(box, **more):
     """A command that holds on to the broker it started."""
     box.run('topics', 'create', 't', '--data', box.data)
     box.run('produce', 't', '--data', box.data, input='ready\n')
     tail = subprocess.Popen([WEIR, 'tail', 't', '--from', 'beginning', '--data', box.data], stdout=subprocess.PIPE,
-                            text=True, env=box.env)
+                            text=True, env=box.env, **more)
     equal(tail.stdout.readline(), 'ready\n', 'tail')
     return tail
 
@@ -46,6 +46,21 @@ def test_ends_with_its_command(box):
     box.run('topics', '--data', box.data)
     equal(os.path.exists(os.path.join(box.data, '.control')), False, 'socket')
     contains(box.run('stop', '--data', box.data, code=1).stderr, 'no broker is running')
+
+
+def test_inherits_nothing(box):
+    """A terminal or a pipe that the broker held open would never end for its other side."""
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    tail = waiting_tail(box, close_fds=False)
+    os.close(write)
+    control(box.data, 'stay')
+    tail.kill()
+    tail.wait(LIMIT)
+    tail.stdout.close()
+    with os.fdopen(read, 'rb') as f:
+        equal(f.read(), b'', 'closed on every side')
+    box.run('stop', '--data', box.data)
 
 
 def test_second_command_attaches(box):

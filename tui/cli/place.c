@@ -24,6 +24,8 @@
 #define LEAVE_PAUSE_MS 10
 #define TAKEOVER_WAIT_MS 5000         /* an owner that is on its way out, or not yet listening */
 #define LOG_NAME ENV_LOG_NAME
+#define READY_FD 3
+#define READY_FD_TEXT "3"
 #define LOG_KEEP_BYTES (1 << 20)
 
 /* ---- the data directory ---- */
@@ -107,7 +109,6 @@ static int open_log(const struct place *p, off_t *from) {
 }
 
 static void child_side(struct place *p, const struct cli_options *o, const char *listen, int ready, int log) {
-    char fd_text[16];
     const char *argv[24];
     size_t n = 0;
     setsid();
@@ -115,9 +116,11 @@ static void child_side(struct place *p, const struct cli_options *o, const char 
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    snprintf(fd_text, sizeof fd_text, "%d", ready);
-    fcntl(ready, F_SETFD, 0);
-    const char *fixed[] = {"weir",     "serve", "--attended", "--ready-fd", fd_text,
+    /* Nothing else of the console's goes along: a terminal that the broker holds open never hangs up. */
+    if (dup2(ready, READY_FD) == READY_FD)
+        fcntl(READY_FD, F_SETFD, 0);
+    close_range(READY_FD + 1, ~0U, 0);
+    const char *fixed[] = {"weir",     "serve", "--attended", "--ready-fd", READY_FD_TEXT,
                            "--listen", listen,  "--data",     p->data_dir};
     for (; n < sizeof fixed / sizeof fixed[0]; n++)
         argv[n] = fixed[n];
