@@ -246,7 +246,7 @@ int canvas_put_middle(struct canvas *c, int y, int x, int max_w, enum role role,
     /* The tail tells names apart at least as often as the head: it gets the larger half. */
     int head_w = (max_w - 1) / 2, tail_w = max_w - 1 - head_w;
     canvas_put_raw(c, y, x, head_w, role, s, &used);
-    canvas_put_cp(c, y, x + used, ROLE_dim, 0x2026);
+    canvas_put_cp(c, y, x + used, role, 0x2026); /* its own colour would cost twenty bytes a row */
     int at_w = used + 1;
     size_t at = 0;
     for (int w = total; at < s.n && w > tail_w;) {

@@ -206,15 +206,19 @@ static struct look look_of(const struct cell *cell, const struct look looks[ROLE
     return l;
 }
 
-/* Blanks between words take the look of what is before them where that cannot be seen: every change of colour is
- * ten bytes on the line.  The end of a row is cleared in one go: in the look before it where the terminal clears
+/* Blanks between words take the look of what is before them where that cannot be seen, those at the start of a row of
+ * what follows them: every change of colour is ten bytes on the line.  The end of a row is cleared in one go: in the look before it where the terminal clears
  * to any colour or the row has a background, else in none. */
 static void row_show(const struct canvas *c, int y, const struct look looks[ROLE_N]) {
     static cchar_t row[2048];
-    int n = 0, end = c->w;
+    int n = 0, end = c->w, first = 0;
     struct look before = {COLOUR_DEFAULT, COLOUR_DEFAULT, 0};
     while (end > 0 && canvas_cell(c, y, end - 1)->cp == ' ')
         end--;
+    while (first < end && canvas_cell(c, y, first)->cp == ' ')
+        first++;
+    if (first < end)
+        before = look_of(canvas_cell(c, y, first), looks);
     for (int x = 0; x < c->w; x++) {
         const struct cell *cell = canvas_cell(c, y, x);
         if (cell->cp == 0)

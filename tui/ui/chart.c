@@ -10,14 +10,20 @@ void chart_spark(struct canvas *c, int y, int x, int w, enum role role, const st
         top = v > top ? v : top;
         low = v < low || low < 0 ? v : low;
     }
-    bool flat = top - low < top * 0.15f; /* steady: a calm low line, not a wall */
+    /* Steady or still: a calm line, not a wall, of characters that cost one byte on the line each or together. */
+    if (n > 0 && top - low < top * 0.15f) {
+        canvas_fill(c, y, x + w - n, n, ROLE_zero, '-');
+        return;
+    }
+    if (n > 0 && !(top > 0)) {
+        canvas_fill(c, y, x + w - n, n, ROLE_zero, '_');
+        return;
+    }
     for (int i = 0; i < n; i++) {
         float v = h->v[h->n - n + i];
-        bool nothing = !(v > 0) || !(top > 0);
-        int step = nothing ? 0 : flat ? 1 : (int)(v / top * 7.0f + 0.5f);
+        int step = (int)(v / top * 7.0f + 0.5f);
         step = step < 0 ? 0 : step > 7 ? 7 : step;
-        enum role shade = nothing ? ROLE_zero : flat && role == ROLE_spark ? ROLE_zero : role;
-        canvas_put_cp(c, y, x + w - n + i, shade, 0x2581 + (uint32_t)step);
+        canvas_put_cp(c, y, x + w - n + i, v > 0 ? role : ROLE_zero, 0x2581 + (uint32_t)step);
     }
 }
 

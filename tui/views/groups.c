@@ -144,7 +144,7 @@ static const struct column groups_columns[] = {
     COL("IN/S", struct model_group, in, FORM_RATE, 7, 0, 6),
     COL("OUT/S", struct model_group, out, FORM_RATE, 7, 0, 5),
     GET("ETA", get_eta, FORM_COUNT, true, 7, 0, 8),
-    COL("TREND", struct model_group, history, FORM_SPARK, 8, 48, 2),
+    COL("TREND", struct model_group, history, FORM_SPARK, 8, 16, 2),
     GET("COORD", get_coordinator, FORM_COUNT, true, 5, 0, 9),
     COL("ASSIGNOR", struct model_group, protocol, FORM_TEXT, 18, 0, 10),
     COL("PROTOCOL", struct model_group, type, FORM_TEXT, 10, 0, 11),

@@ -102,7 +102,7 @@ static const struct column topics_columns[] = {
     COL("MESSAGES", struct model_topic, messages, FORM_COUNT, 11, 14, 1),
     COL("SIZE", struct model_topic, bytes, FORM_BYTES, 10, 0, 3),
     COL("IN/S", struct model_topic, in, FORM_RATE, 7, 9, 4),
-    COL("TREND", struct model_topic, history, FORM_SPARK, 8, 60, 5),
+    COL("TREND", struct model_topic, history, FORM_SPARK, 8, 16, 5),
     COL("GROUPS", struct model_topic, groups, FORM_COUNT, 6, 0, 7),
     GET("SKEW", get_skew, FORM_COUNT, true, 5, 0, 9),
     GET("OFFLINE", get_offline, FORM_COUNT, true, 7, 0, 10),
