@@ -113,7 +113,6 @@ static void tail_free(struct tail *t) {
     pthread_cond_destroy(&t->room);
     buf_fini(&t->rows);
     free((void *)(uintptr_t)t->spec.topic);
-    free((void *)(uintptr_t)t->spec.filter);
     free(t->partitions);
     free(t->bootstrap);
     free(t->parts);

@@ -22,8 +22,7 @@ int64_t tail_batches_next(struct slice records, int64_t from) {
 
 /* Nothing in the batch can match: its records are counted and that is all. */
 static bool batch_is_clean(const struct tail *t, const struct batch *b) {
-    return t->match.text != NULL && batch_codec(b) == CODEC_NONE &&
-           memmem(b->records.p, b->records.n, t->match.text, t->match.n) == NULL;
+    return batch_codec(b) == CODEC_NONE && !tail_match_all(&t->match) && !tail_match_may(&t->match, b->records);
 }
 
 static bool batch_take(struct tail_batches *x, struct tail_part *p, const struct batch *b, struct slice plain) {

@@ -1,5 +1,13 @@
-/* The tail's filter: a text, or /regex/ (POSIX extended), looked for in the key,
- * the value and the header values.  Thread: one at a time. */
+/* The tail's filter: terms that must all hold, each a text or a /regex/ (POSIX
+ * extended) that is looked for in the key, the value, the names and values of the
+ * headers, or in one of these only.
+ *
+ *   filter := term { " && " term }
+ *   term   := [ "!" ] [ "key:" | "value:" | "header:" [ NAME "=" ] ] what
+ *   what   := TEXT | "/" REGEX "/" [ "i" ]
+ *
+ * A place with nothing behind it ("value:") holds for what is null or empty.
+ * Thread: any, one at a time. */
 #ifndef WEIR_CLIENT_TAIL_MATCH_H
 #define WEIR_CLIENT_TAIL_MATCH_H
 
@@ -7,19 +15,31 @@
 
 #include <regex.h>
 
-struct tail_match {
-    char *text;                     /* NULL: everything matches, or a regex */
+#define TAIL_TERMS 8
+
+enum tail_where { TAIL_ANYWHERE, TAIL_KEY, TAIL_VALUE, TAIL_HEADER };
+struct tail_term {
+    enum tail_where where;
+    bool inverse, is_regex;
+    char *header;                   /* NULL: any */
+    char *text;                     /* what is looked for, or the pattern */
     size_t n;
-    bool is_regex;
     regex_t regex;
 };
-/* filter NULL or "": everything.  "/x/" is a regex, "/x/i" one without regard to case. */
+struct tail_match {
+    struct tail_term terms[TAIL_TERMS];
+    size_t n;                       /* 0: everything matches */
+};
+/* filter NULL or "": everything. */
 enum err tail_match_init(struct tail_match *m, const char *filter, struct error *e) WEIR_MUST_CHECK;
 void tail_match_fini(struct tail_match *m);
-bool tail_match_bytes(const struct tail_match *m, struct slice s);
-static inline bool tail_match_all(const struct tail_match *m) { return m->text == NULL && !m->is_regex; }
+static inline bool tail_match_all(const struct tail_match *m) { return m->n == 0; }
 /* headers: encoded as in a record. */
 bool tail_match_record(const struct tail_match *m, struct slice key, struct slice value, struct slice headers,
                        int32_t n_headers);
+/* False: no record whose bytes, uncompressed, lie within s can match. */
+bool tail_match_may(const struct tail_match *m, struct slice s);
+/* The first place in s (a key or a value, by `where`) that a term was looking for; false: none. */
+bool tail_match_find(const struct tail_match *m, enum tail_where where, struct slice s, size_t *at, size_t *n);
 
 #endif
