@@ -238,6 +238,7 @@ void table_set_rows(struct table *t, const void *base, size_t n, size_t stride, 
     t->base = base;
     t->n_base = n;
     t->stride = stride;
+    t->measured = false;
     if ((size_t)t->cap < n) {
         t->cap = (int)n;
         t->rows = mem_realloc(t->rows, n * sizeof *t->rows);

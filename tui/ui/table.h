@@ -5,7 +5,9 @@
  * until the next table_set_rows.  The selection is a key (a topic's name), not
  * a place: when the order changes the bar goes with its row and stays at the same
  * height of the screen if it can.  Column 0 is always shown; of the others those
- * with the smallest priority number are, as many as fit, each at its full width. */
+ * with the smallest priority number are, as many as fit.  A column is as wide as
+ * its title and the widest cell it had: it may grow, up to its width, and never
+ * shrinks, so that nothing jumps. */
 #ifndef WEIR_UI_TABLE_H
 #define WEIR_UI_TABLE_H
 
@@ -38,7 +40,7 @@ struct column {
     enum column_form form;
     enum column_from from;
     bool right;
-    uint8_t width, max;     /* max > width: grows to its longest text, or a sparkline into free room */
+    uint8_t width, max;     /* at most width; max > width: up to that where there is free room */
     uint8_t priority;
     size_t offset;
     void (*get)(const void *row, const struct look_env *env, struct out_cell *out);
@@ -52,6 +54,7 @@ struct column {
     {title, form, FROM_GET, right, width, max, priority, 0, function}
 
 #define TABLE_KEY_MAX 512
+#define TABLE_COLUMNS_MAX 32
 struct table {
     const struct column *columns;
     int n_columns;
@@ -75,6 +78,8 @@ struct table {
     int height;             /* rows shown by the last paint */
     int longest;            /* columns of the longest text of column 0 */
     bool more_right;        /* columns were dropped */
+    uint8_t widest[TABLE_COLUMNS_MAX];  /* cell of each column so far */
+    bool measured, measured_exact;
 };
 void table_init(struct table *t, const struct column *columns, int n_columns);
 void table_fini(struct table *t);

@@ -7,34 +7,74 @@
 
 #define GAP 2
 #define GUTTER 3
-#define COLUMNS_MAX 32
+#define COLUMNS_MAX TABLE_COLUMNS_MAX
+#define MEASURED 256    /* rows that say how wide a column is, besides those on the screen */
 
 struct layout {
     int n;
     struct { int column, x, w; } at[COLUMNS_MAX];
 };
 
-static int first_width(const struct table *t) {
-    const struct column *col = &t->columns[0];
-    int w = t->longest > col->width ? t->longest : col->width;
-    return w < col->max || col->max < col->width ? (col->max < col->width ? col->width : w) : col->max;
+static void measure_row(struct table *t, const void *row, const struct canvas *c, const struct look_env *env) {
+    for (int i = 0; i < t->n_columns && i < COLUMNS_MAX; i++) {
+        const struct column *col = &t->columns[i];
+        struct out_cell cell;
+        if (col->form == FORM_SPARK || col->form == FORM_BAR || (i == 0 && !col->right))
+            continue;
+        column_cell(col, row, env, &cell);
+        int w = cell.state != VALUE_KNOWN ? 1
+                : cell.foreign.p          ? canvas_foreign_width(c, cell.foreign, UINT8_MAX)
+                                          : canvas_width(c, cell.text);
+        w = w < UINT8_MAX ? w : UINT8_MAX;
+        if (w > t->widest[i])
+            t->widest[i] = (uint8_t)w;
+    }
+}
+
+static void table_measure(struct table *t, const struct canvas *c, const struct look_env *env) {
+    if (t->measured_exact != env->exact) {
+        memset(t->widest, 0, sizeof t->widest);
+        t->measured = false;
+    }
+    for (int i = 0; !t->measured && i < t->n && i < MEASURED; i++)
+        measure_row(t, table_row(t, i), c, env);
+    for (int i = t->top > MEASURED ? t->top : MEASURED; i < t->top + t->height && i < t->n; i++)
+        measure_row(t, table_row(t, i), c, env);
+    t->measured = true;
+    t->measured_exact = env->exact;
 }
 
 #define ESSENTIAL 5     /* columns of a priority up to this come before the full width of column 0 */
 
-/* Exact numbers are longer. */
-static int column_width(const struct column *col, const struct look_env *env) {
-    return col->width + (env->exact && col->form == FORM_BYTES ? 10 : env->exact && col->form == FORM_RATE ? 4 : 0);
+/* What a column takes of `most`.  Exact numbers are longer. */
+static int column_width(const struct table *t, const struct canvas *c, int i, int most, const struct look_env *env) {
+    const struct column *col = &t->columns[i];
+    if (col->form == FORM_SPARK || col->form == FORM_BAR || (i == 0 && !col->right))
+        return most;
+    int w = canvas_width(c, col->title);
+    int usual = col->form == FORM_BYTES ? 9 : col->form == FORM_RATE ? 6 : 0; /* these move up and down: room at once */
+    if (w < usual)
+        w = usual;
+    if (w < t->widest[i])
+        w = t->widest[i];
+    most += !env->exact ? 0 : col->form == FORM_RATE ? 4 : col->form == FORM_BYTES || col->form == FORM_COUNT ? 10 : 0;
+    return w < most ? w : most;
+}
+
+static int first_width(const struct table *t, int least) {
+    const struct column *col = &t->columns[0];
+    int w = t->longest > least ? t->longest : least;
+    return col->max <= col->width ? least : w < col->max ? w : col->max;
 }
 
 /* Scrolled: in their order from the first that is not scrolled away.  Else by priority. */
 static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_MAX], int *used, int from, int to,
-                          const struct look_env *env) {
+                          const int least[COLUMNS_MAX]) {
     for (int priority = from; priority < to; priority++) {
         for (int i = 1; i < t->n_columns && i < COLUMNS_MAX; i++) {
             if (t->scroll ? priority != 0 || i <= t->scroll : t->columns[i].priority != priority)
                 continue;
-            int need = GAP + column_width(&t->columns[i], env);
+            int need = GAP + least[i];
             if (chosen[i])
                 continue;
             if (*used + need > width) {
@@ -48,28 +88,31 @@ static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_
     }
 }
 
-static struct layout table_layout(struct table *t, int width, const struct look_env *env) {
+static struct layout table_layout(struct table *t, const struct canvas *c, int width, const struct look_env *env) {
     struct layout l = {0};
     bool chosen[COLUMNS_MAX] = {true};
-    int x = GUTTER, used = x + t->columns[0].width;
-    layout_choose(t, width - 2, chosen, &used, 0, t->scroll ? 1 : ESSENTIAL + 1, env);
-    int rest = width - 2 - used, first = first_width(t);
-    int grow = first - t->columns[0].width < rest ? first - t->columns[0].width : rest;
-    first = t->columns[0].width + (grow > 0 ? grow : 0);
+    int least[COLUMNS_MAX];
+    for (int i = 0; i < t->n_columns && i < COLUMNS_MAX; i++)
+        least[i] = column_width(t, c, i, t->columns[i].width, env);
+    int x = GUTTER, used = x + least[0];
+    layout_choose(t, width - 2, chosen, &used, 0, t->scroll ? 1 : ESSENTIAL + 1, least);
+    int rest = width - 2 - used, first = first_width(t, least[0]);
+    int grow = first - least[0] < rest ? first - least[0] : rest;
+    first = least[0] + (grow > 0 ? grow : 0);
     used += grow > 0 ? grow : 0;
     if (!t->scroll)
-        layout_choose(t, width - 2, chosen, &used, ESSENTIAL + 1, 256, env);
+        layout_choose(t, width - 2, chosen, &used, ESSENTIAL + 1, 256, least);
     rest = width - 2 - used;
     t->more_right = false;
     for (int i = 0; i < t->n_columns && i < COLUMNS_MAX; i++) {
-        const struct column *col = &t->columns[i];
         if (!chosen[i]) {
             t->more_right = t->more_right || i > t->scroll;
             continue;
         }
-        int w = i == 0 ? first : column_width(col, env);
-        if (i > 0 && col->max > w && rest > 0) {
-            int more = col->max - w < rest ? col->max - w : rest;
+        int w = i == 0 ? first : least[i];
+        if (i > 0 && t->columns[i].max > t->columns[i].width && rest > 0) {
+            int more = column_width(t, c, i, t->columns[i].max, env) - w;
+            more = more < rest ? more : rest;
             w += more;
             rest -= more;
         }
@@ -166,8 +209,6 @@ static void paint_gutter(const struct table *t, const void *row, struct canvas *
 void table_paint(struct table *t, struct canvas *c, struct rect r, const struct look_env *env) {
     if (r.h < 2)
         return;
-    struct layout l = table_layout(t, r.w, env);
-    paint_header(t, &l, c, r);
     if (t->height != r.h - 1) {
         t->height = r.h - 1;
         int s = t->selected;
@@ -176,6 +217,9 @@ void table_paint(struct table *t, struct canvas *c, struct rect r, const struct 
         if (t->top > t->n - t->height)
             t->top = t->n > t->height ? t->n - t->height : 0;
     }
+    table_measure(t, c, env);
+    struct layout l = table_layout(t, c, r.w, env);
+    paint_header(t, &l, c, r);
     for (int i = 0; i < t->height; i++) {
         const void *row = table_row(t, t->top + i);
         int y = r.y + 1 + i;
