@@ -89,3 +89,26 @@ struct look look_degrade(struct look l, enum role role, int colours) {
         return (struct look){COLOUR_DEFAULT, COLOUR_DEFAULT, LOOK_REVERSE};
     return l;
 }
+
+/* On the bar only what hurts keeps its colour; the rest is one look, which also makes a step of the bar cheap on
+ * the line: curses says the background again with every colour. */
+struct look look_of_cell(const struct cell *cell, const struct look looks[ROLE_N]) {
+    static const bool meant[ROLE_N] = {
+        [ROLE_bad] = true, [ROLE_failed] = true, [ROLE_escape] = true, [ROLE_match] = true,
+    };
+    struct look l = looks[cell->role];
+    if (cell->style & STYLE_MATCH) {
+        l.fg = looks[ROLE_match].fg;
+        l.attrs |= looks[ROLE_match].attrs;
+    }
+    if (cell->style & STYLE_SELECTED) {
+        struct look bar = looks[ROLE_selected];
+        if ((bar.attrs & LOOK_REVERSE) || (!meant[cell->role] && !(cell->style & STYLE_MATCH)))
+            return bar;
+        if (l.fg == bar.bg)
+            l.fg = bar.fg;
+        l.bg = bar.bg;
+        l.attrs |= bar.attrs;
+    }
+    return l;
+}

@@ -183,32 +183,9 @@ static attr_t attributes_of(uint8_t attrs) {
            (attrs & LOOK_ITALIC ? A_ITALIC : 0);
 }
 
-/* On the bar only what hurts keeps its colour; the rest is one look, which also makes a step of the bar cheap on
- * the line: curses says the background again with every colour. */
-static struct look look_of(const struct cell *cell, const struct look looks[ROLE_N]) {
-    static const bool meant[ROLE_N] = {
-        [ROLE_bad] = true, [ROLE_failed] = true, [ROLE_escape] = true, [ROLE_match] = true,
-    };
-    struct look l = looks[cell->role];
-    if (cell->style & STYLE_MATCH) {
-        l.fg = looks[ROLE_match].fg;
-        l.attrs |= looks[ROLE_match].attrs;
-    }
-    if (cell->style & STYLE_SELECTED) {
-        struct look bar = looks[ROLE_selected];
-        if ((bar.attrs & LOOK_REVERSE) || (!meant[cell->role] && !(cell->style & STYLE_MATCH)))
-            return bar;
-        if (l.fg == bar.bg)
-            l.fg = bar.fg;
-        l.bg = bar.bg;
-        l.attrs |= bar.attrs;
-    }
-    return l;
-}
-
 /* Blanks between words take the look of what is before them where that cannot be seen, those at the start of a row of
- * what follows them: every change of colour is ten bytes on the line.  The end of a row is cleared in one go: in the look before it where the terminal clears
- * to any colour or the row has a background, else in none. */
+ * what follows them: every change of colour is ten bytes on the line.  The end of a row is cleared in one go: in the
+ * look before it where the terminal clears to any colour or the row has a background, else in none. */
 static void row_show(const struct canvas *c, int y, const struct look looks[ROLE_N]) {
     static cchar_t row[2048];
     int n = 0, end = c->w, first = 0;
@@ -218,12 +195,12 @@ static void row_show(const struct canvas *c, int y, const struct look looks[ROLE
     while (first < end && canvas_cell(c, y, first)->cp == ' ')
         first++;
     if (first < end)
-        before = look_of(canvas_cell(c, y, first), looks);
+        before = look_of_cell(canvas_cell(c, y, first), looks);
     for (int x = 0; x < c->w; x++) {
         const struct cell *cell = canvas_cell(c, y, x);
         if (cell->cp == 0)
             continue;
-        struct look l = look_of(cell, looks);
+        struct look l = look_of_cell(cell, looks);
         bool unseen = cell->cp == ' ' && !((l.attrs | before.attrs) & (LOOK_UNDERLINE | LOOK_REVERSE));
         if (unseen && l.bg == before.bg && (x < end || term.clears_coloured || l.bg != COLOUR_DEFAULT))
             l = before;

@@ -41,5 +41,7 @@ bool look_parse(struct look *out, const char *text, bool (*palette)(void *ctx, c
 
 /* What a terminal of so many colours can show: indices below `colours` or COLOUR_DEFAULT. */
 struct look look_degrade(struct look l, enum role role, int colours);
+/* What a cell of that role and style gets, of looks that the terminal has. */
+struct look look_of_cell(const struct cell *cell, const struct look looks[ROLE_N]);
 
 #endif
