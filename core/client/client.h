@@ -107,7 +107,7 @@ struct tail_spec {
     const int32_t *partitions; size_t n_partitions;   /* 0: all */
     enum tail_from from;
     int64_t value;                    /* offset, ms, count */
-    const char *filter;               /* NULL: none; text, or /regex/ on key, value and header values */
+    const char *filter;               /* NULL: none; tail_match.h has its grammar */
     size_t ring_bytes;                /* 0: 32 MiB */
     bool stop_at_end;                 /* script commands: finish at the end seen at the start */
     /* Script commands that write to a pipe: nothing is dropped; reading from the
@@ -115,6 +115,7 @@ struct tail_spec {
      * out (a row is handed out when a later `from` passes it). */
     bool lossless;
     size_t cut_bytes;                 /* keys and values are kept up to this; 0: 64 KiB; SIZE_MAX: whole */
+    size_t peek_bytes;                /* tail_rows hands out this much of each, tail_whole all that is kept; 0: all */
 };
 struct tail_row {                     /* slices valid until the next tail_rows call of this tail */
     uint64_t serial;                  /* 1-based number of this row since the tail was opened */
@@ -134,12 +135,17 @@ struct tail_stats {
     double per_second;
     size_t ring_used_bytes;
     bool at_end, finished, failed;
-    char why[256];
+    bool away;                        /* a leader cannot be reached just now; it is tried again */
+    char why[256];                    /* of failed, else of away */
+    uint64_t notes;                   /* how many there were; the newest: */
+    char note[200];                   /* records were deleted under the tail: from where it goes on */
 };
 enum err tail_open(struct client *c, const struct tail_spec *spec, struct tail **out, struct error *e) WEIR_MUST_CHECK;
 void tail_close(struct tail *t);
 void tail_get_stats(struct tail *t, struct tail_stats *out);
 /* Copies up to n rows beginning at serial `from` (or the oldest after it) out of the ring; returns how many. */
 size_t tail_rows(struct tail *t, uint64_t from, struct tail_row *rows, size_t n);
+/* One row with all that was kept of it; valid until the next tail_whole.  False: it has left the ring. */
+bool tail_whole(struct tail *t, uint64_t serial, struct tail_row *row);
 
 #endif

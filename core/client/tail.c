@@ -37,8 +37,34 @@ void tail_fail(struct tail *t, const char *format, ...) {
     pthread_mutex_lock(&t->lock);
     text_safe(slice_cstr(raw), t->stats.why, sizeof t->stats.why);
     t->stats.failed = t->stats.finished = true;
+    t->stats.away = false;
     pthread_mutex_unlock(&t->lock);
     client_wake(t->client);
+}
+
+void tail_note(struct tail *t, const char *format, ...) {
+    char raw[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(raw, sizeof raw, format, args);
+    va_end(args);
+    pthread_mutex_lock(&t->lock);
+    text_safe(slice_cstr(raw), t->stats.note, sizeof t->stats.note);
+    t->stats.notes++;
+    pthread_mutex_unlock(&t->lock);
+    client_wake(t->client);
+}
+
+void tail_away(struct tail *t, const char *why) {
+    pthread_mutex_lock(&t->lock);
+    bool news = t->stats.away != (why != NULL) && !t->stats.failed;
+    if (!t->stats.failed) {
+        t->stats.away = why != NULL;
+        text_safe(slice_cstr(why != NULL ? why : ""), t->stats.why, sizeof t->stats.why);
+    }
+    pthread_mutex_unlock(&t->lock);
+    if (news)
+        client_wake(t->client);
 }
 
 static void tail_wake(struct tail *t, int64_t now) {
@@ -57,7 +83,7 @@ bool tail_take(struct tail *t, const struct tail_record *r) {
         key.n = t->spec.cut_bytes;
     if (value.n > t->spec.cut_bytes)
         value.n = t->spec.cut_bytes;
-    struct ring_record rec = {.partition = r->partition,
+    struct ring_record rec = {.partition = r->part->partition,
                               .n_headers = r->n_headers,
                               .append_time = r->append_time,
                               .offset = r->offset,
@@ -67,6 +93,10 @@ bool tail_take(struct tail *t, const struct tail_record *r) {
     if (headers.n > t->spec.cut_bytes) {
         headers.n = 0; /* cut headers cannot be walked */
         rec.n_headers = 0;
+    }
+    if (t->merging) {
+        tail_merge_add(&t->merge, r->part, &rec, key, value, headers);
+        return !t->stop;
     }
     while (!ring_put(&t->ring, &rec, key, value, headers)) {
         tail_wake(t, wire_now_us());
@@ -108,10 +138,12 @@ void tail_tell(struct tail *t) {
 
 static void tail_free(struct tail *t) {
     ring_fini(&t->ring);
+    tail_merge_fini(&t->merge);
     tail_match_fini(&t->match);
     pthread_mutex_destroy(&t->lock);
     pthread_cond_destroy(&t->room);
     buf_fini(&t->rows);
+    buf_fini(&t->whole);
     free((void *)(uintptr_t)t->spec.topic);
     free(t->partitions);
     free(t->bootstrap);
@@ -206,14 +238,33 @@ static void row_fill(struct tail_row *row, uint64_t serial, const struct ring_re
                              .timestamp_ms = rec->timestamp_ms,
                              .append_time = rec->append_time,
                              .key = {rec->key_null ? NULL : bytes, rec->key_n},
-                             .value = {rec->value_null ? NULL : bytes + rec->key_n, rec->value_n},
                              .key_bytes = rec->key_bytes,
                              .value_bytes = rec->value_bytes,
-                             .n_headers = rec->n_headers,
-                             .headers = {bytes + rec->key_n + rec->value_n, rec->headers_n}};
+                             .n_headers = rec->n_headers};
+}
+
+/* Of the bytes of a record no more than `peek` of the key and of the value, and the headers. */
+static uint8_t *row_copy(uint8_t *to, struct tail_row *row, uint64_t serial, const struct ring_record *rec,
+                         const uint8_t *at, size_t peek) {
+    size_t key_n = rec->key_n < peek ? rec->key_n : peek, value_n = rec->value_n < peek ? rec->value_n : peek;
+    row_fill(row, serial, rec, to);
+    memcpy(to, at, key_n);
+    row->key.n = key_n;
+    to += key_n;
+    memcpy(to, at + rec->key_n, value_n);
+    row->value = (struct slice){rec->value_null ? NULL : to, value_n};
+    to += value_n;
+    memcpy(to, at + rec->key_n + rec->value_n, rec->headers_n);
+    row->headers = slice_of(to, rec->headers_n);
+    return to + rec->headers_n;
+}
+
+static size_t row_size(const struct ring_record *rec, size_t peek) {
+    return (rec->key_n < peek ? rec->key_n : peek) + (rec->value_n < peek ? rec->value_n : peek) + rec->headers_n;
 }
 
 size_t tail_rows(struct tail *t, uint64_t from, struct tail_row *rows, size_t n) {
+    size_t peek = t->spec.peek_bytes > 0 ? t->spec.peek_bytes : SIZE_MAX;
     pthread_mutex_lock(&t->lock);
     struct ring *r = &t->ring;
     if (r->lossless && from > 0 && from - 1 > r->read) {
@@ -224,20 +275,28 @@ size_t tail_rows(struct tail *t, uint64_t from, struct tail_row *rows, size_t n)
     size_t there = first > r->last ? 0 : (size_t)(r->last - first + 1);
     size_t count = there < n ? there : n, bytes = 0;
     const uint8_t *at;
-    for (size_t i = 0; i < count; i++) {
-        const struct ring_record *rec = ring_get(r, first + i, &at);
-        bytes += (size_t)rec->key_n + rec->value_n + rec->headers_n;
-    }
+    for (size_t i = 0; i < count; i++)
+        bytes += row_size(ring_get(r, first + i, &at), peek);
     buf_clear(&t->rows);
-    uint8_t *to = buf_reserve(&t->rows, bytes);
+    uint8_t *to = buf_reserve(&t->rows, bytes + 1);
     for (size_t i = 0; i < count; i++) {
         const struct ring_record *rec = ring_get(r, first + i, &at);
-        size_t size = (size_t)rec->key_n + rec->value_n + rec->headers_n;
-        memcpy(to, at, size);
         ring_mark_read(r, first + i);
-        row_fill(&rows[i], first + i, rec, to);
-        to += size;
+        to = row_copy(to, &rows[i], first + i, rec, at, peek);
     }
     pthread_mutex_unlock(&t->lock);
     return count;
+}
+
+bool tail_whole(struct tail *t, uint64_t serial, struct tail_row *row) {
+    pthread_mutex_lock(&t->lock);
+    bool there = serial >= t->ring.first && serial <= t->ring.last;
+    if (there) {
+        const uint8_t *at;
+        const struct ring_record *rec = ring_get(&t->ring, serial, &at);
+        buf_clear(&t->whole);
+        row_copy(buf_reserve(&t->whole, row_size(rec, SIZE_MAX) + 1), row, serial, rec, at, SIZE_MAX);
+    }
+    pthread_mutex_unlock(&t->lock);
+    return there;
 }

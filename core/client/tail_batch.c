@@ -33,7 +33,7 @@ static bool batch_take(struct tail_batches *x, struct tail_part *p, const struct
     enum err err = OK;
     while (go_on && more) {
         pthread_mutex_lock(&t->lock);
-        for (size_t i = 0; i < LOCKED_RUN && go_on; i++) {
+        for (size_t i = 0; i < LOCKED_RUN && go_on && !tail_merge_full(&t->merge); i++) {
             err = record_next(&it, &rec);
             more = err == OK;
             if (!more)
@@ -42,7 +42,7 @@ static bool batch_take(struct tail_batches *x, struct tail_part *p, const struct
                 continue; /* the batch began before the offset that was asked for */
             if (t->spec.stop_at_end && rec.offset >= p->end)
                 continue;
-            struct tail_record r = {.partition = p->partition,
+            struct tail_record r = {.part = p,
                                     .offset = rec.offset,
                                     .timestamp_ms = rec.timestamp,
                                     .append_time = (b->attributes & BATCH_ATTR_APPEND_TIME) != 0,
@@ -53,6 +53,8 @@ static bool batch_take(struct tail_batches *x, struct tail_part *p, const struct
             go_on = tail_take(t, &r);
         }
         pthread_mutex_unlock(&t->lock);
+        if (tail_merge_full(&t->merge))
+            tail_merge_flush(t);
     }
     if (err == ERR_CORRUPT) {
         tail_fail(t, "%s/%d: the records of the batch at offset %lld are damaged", t->spec.topic, p->partition,

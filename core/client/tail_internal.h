@@ -18,6 +18,25 @@ struct tail_part {
     int32_t leader;
     int64_t low, wanted;            /* log start; offset of a time; -1 not known */
     bool placed;                    /* start is worked out */
+    /* tail_merge.c */
+    uint64_t window;                /* when_ms is of this one */
+    int64_t when_ms;                /* latest time in it */
+};
+
+/* Rows of one window, see tail_merge.c. */
+struct tail_held {
+    int64_t when_ms;
+    size_t turn, at;                /* order of arrival; place in bytes */
+    struct ring_record rec;
+    size_t key_n, value_n, headers_n;
+    bool key_null, value_null;
+};
+struct tail_merge {
+    struct buf bytes;
+    struct tail_held *rows;
+    size_t n, cap;
+    bool sorted;
+    uint64_t window;
 };
 
 struct tail {
@@ -40,11 +59,13 @@ struct tail {
     bool unseen;                    /* the user was not woken for what is in the ring */
     bool waited;                    /* tail_take had to wait for room */
     uv_async_t *wake;               /* tail_own.c: its loop, to be told of `stop`; under the lock */
-    struct buf rows;                /* user's thread: what tail_rows returned last */
+    struct tail_merge merge;
+    bool merging;                   /* set once, before the first record */
+    struct buf rows, whole;         /* user's thread: what tail_rows and tail_whole returned last */
 };
 
 struct tail_record {
-    int32_t partition;
+    struct tail_part *part;
     int64_t offset, timestamp_ms;
     bool append_time;
     struct slice key, value, headers;
@@ -55,9 +76,19 @@ struct tail_record {
 bool tail_stopping(struct tail *t);
 /* Filters and stores; waits for room in a lossless tail.  With the lock held; false: it is being closed. */
 bool tail_take(struct tail *t, const struct tail_record *r);
+/* Puts what was held for its order into the ring.  Without the lock. */
+void tail_merge_flush(struct tail *t);
+void tail_merge_add(struct tail_merge *m, struct tail_part *p, const struct ring_record *rec, struct slice key,
+                    struct slice value, struct slice headers);
+bool tail_merge_full(const struct tail_merge *m);
+void tail_merge_fini(struct tail_merge *m);
 /* Figures after a batch; wakes the user at most every 10 ms.  With the lock held. */
 void tail_tell(struct tail *t);
 void tail_fail(struct tail *t, const char *format, ...) WEIR_PRINTF(2, 3);   /* without the lock */
+/* Something that the user should know and that ends nothing.  Without the lock. */
+void tail_note(struct tail *t, const char *format, ...) WEIR_PRINTF(2, 3);
+/* A leader cannot be reached, why NULL: all can.  Without the lock. */
+void tail_away(struct tail *t, const char *why);
 
 /* tail_rdk.c: where our own connections do not know the security that is asked for */
 void tail_rdk_run(struct tail *t);

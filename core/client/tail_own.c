@@ -18,12 +18,15 @@
 #define PARTITION_BYTES (1024 * 1024)
 #define AGAIN_US 250000
 #define GIVE_UP_US 15000000 /* before the first record only */
+#define TELL_US 10000
+#define HOLD_US 200000      /* records wait this long at most for others that may be older */
 
 struct own_broker {
     struct own *own;
     int32_t id;
     struct conn *conn;
     bool fetching;
+    bool had_turn; /* answered since the window of tail_merge.c began */
     size_t turn; /* partitions take turns at the head of a request, as its bytes are bounded */
     int places;  /* ListOffsets in flight */
 };
@@ -32,7 +35,7 @@ struct own {
     uv_loop_t loop;
     uv_async_t wake;
     struct wire wire;
-    struct timer again;
+    struct timer again, hold;
     struct seed *seeds;
     size_t n_seeds, seed_at;
     struct conn *seed;
@@ -113,6 +116,7 @@ static bool own_make_parts(struct own *o, const struct metadata_resp_topic *m) {
     }
     pthread_mutex_lock(&t->lock);
     t->n_parts = n;
+    t->merging = n > 1 && !t->spec.lossless;
     pthread_mutex_unlock(&t->lock);
     return true;
 }
@@ -126,8 +130,11 @@ static bool own_take_topic(struct own *o, const struct metadata_resp *m) {
         return false;
     }
     if (error != 0 || mt->partitions.n <= 0) {
-        tail_fail(t, "cannot read %s: %s", t->spec.topic,
-                  error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || error == 0 ? "no such topic" : kafka_error_text(error));
+        bool gone = error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || error == 0;
+        if (gone && t->parts != NULL)
+            tail_fail(t, "%s is gone: it was deleted while it was read", t->spec.topic);
+        else
+            tail_fail(t, "cannot read %s: %s", t->spec.topic, gone ? "no such topic" : kafka_error_text(error));
         own_over(o);
         return false;
     }
@@ -358,10 +365,18 @@ static bool part_error(struct own *o, struct tail_part *p, const struct fetch_re
     case 0: return true;
     case KAFKA_OFFSET_OUT_OF_RANGE:
         /* Deleted from under us, or made anew: from what there is. */
-        if (from->log_start_offset > p->next || (from->high_watermark >= 0 && from->high_watermark < p->next))
+        if (from->log_start_offset > p->next) {
+            tail_note(t, "partition %d: the records from offset %lld on were deleted, it goes on at %lld", p->partition,
+                      (long long)p->next, (long long)from->log_start_offset);
+            p->next = from->log_start_offset;
+        } else if (from->high_watermark >= 0 && from->high_watermark < p->next) {
             p->next = from->log_start_offset >= 0 ? from->log_start_offset : 0;
-        else
+            tail_note(t, "partition %d ends before what was read of it, it goes on at offset %lld", p->partition,
+                      (long long)p->next);
+        } else {
             p->placed = false;
+        }
+        p->done = p->done || (p->placed && p->next >= p->end);
         own_later(o);
         return true;
     case KAFKA_TOPIC_AUTHORIZATION_FAILED:
@@ -397,6 +412,56 @@ static void own_forgive(struct own *o) {
             conn_forgive(o->brokers[i]->conn);
 }
 
+/* ---- the order of several partitions ---- */
+
+/* Every partition that is behind was asked since the window began. */
+static bool own_window_done(struct own *o) {
+    struct tail *t = o->tail;
+    for (size_t i = 0; t->merging && i < t->n_parts; i++) {
+        const struct own_broker *b = t->parts[i].at_end ? NULL : own_broker_of(o, t->parts[i].leader);
+        if (!t->parts[i].at_end && (b == NULL || !b->had_turn))
+            return false;
+    }
+    return true;
+}
+
+static void own_flush(struct own *o) {
+    timers_cancel(&o->wire.timers, &o->hold);
+    for (size_t i = 0; i < o->n_brokers; i++)
+        o->brokers[i]->had_turn = false;
+    tail_merge_flush(o->tail);
+}
+
+static void on_hold(struct timer *timer, void *ctx) {
+    (void)ctx;
+    struct own *o = (struct own *)(void *)((char *)timer - offsetof(struct own, hold));
+    own_flush(o);
+    pthread_mutex_lock(&o->tail->lock);
+    tail_tell(o->tail);
+    pthread_mutex_unlock(&o->tail->lock);
+}
+
+static void own_order(struct own_broker *b) {
+    struct own *o = b->own;
+    b->had_turn = true;
+    if (own_window_done(o))
+        own_flush(o);
+    else if (o->tail->merge.n > 0 && o->hold.slot == 0)
+        timers_set(&o->wire.timers, &o->hold, wire_now_us() + HOLD_US);
+}
+
+/* An answer came: is every leader back? */
+static void own_is_back(struct own *o) {
+    struct tail *t = o->tail;
+    bool all = t->stats.away;
+    for (size_t i = 0; all && i < t->n_parts; i++) {
+        const struct own_broker *b = own_broker_of(o, t->parts[i].leader);
+        all = b != NULL && conn_is_up(b->conn);
+    }
+    if (all)
+        tail_away(t, NULL);
+}
+
 static void on_fetch(void *ctx, const struct conn_answer *a) {
     struct own_broker *b = ctx;
     struct own *o = b->own;
@@ -418,12 +483,17 @@ static void on_fetch(void *ctx, const struct conn_answer *a) {
     bool go_on = true;
     for (int32_t i = 0; go_on && topic != NULL && i < topic->partitions.n; i++)
         go_on = own_take_part(o, &topic->partitions.v[i]);
+    own_order(b);
+    own_is_back(o);
     if (t->waited)
         own_forgive(o);
     pthread_mutex_lock(&t->lock);
     tail_tell(t);
     go_on = go_on && !t->stop && !t->stats.finished;
+    bool untold = t->unseen; /* the user was woken a moment ago */
     pthread_mutex_unlock(&t->lock);
+    if (untold && o->hold.slot == 0)
+        timers_set(&o->wire.timers, &o->hold, wire_now_us() + TELL_US);
     if (!go_on)
         own_over(o);
     else if (errors)
@@ -473,6 +543,12 @@ static void on_down(void *ctx, struct conn *c) {
         own_over(o);
         return;
     }
+    const struct own_broker *b = c->user;
+    bool matters = t->n_parts == 0;
+    for (size_t i = 0; b != NULL && i < t->n_parts; i++)
+        matters = matters || t->parts[i].leader == b->id;
+    if (matters)
+        tail_away(t, c->why);
     if (c == o->seed && o->n_seeds > 1) {
         o->seed_at = (o->seed_at + 1) % o->n_seeds;
         conn_free(c);
@@ -494,6 +570,7 @@ static void own_close(struct own *o) {
     t->wake = NULL;
     pthread_mutex_unlock(&t->lock);
     timers_cancel(&o->wire.timers, &o->again);
+    own_flush(o);
     conn_free(o->seed);
     for (size_t i = 0; i < o->n_brokers; i++) {
         conn_free(o->brokers[i]->conn);
@@ -526,6 +603,7 @@ void tail_own_run(struct tail *t) {
     o.wire.down = on_down;
     o.wire.ctx = &o;
     o.again.fire = on_again;
+    o.hold.fire = on_hold;
     arena_init(&o.scratch, 0);
     arena_init(&o.build, (size_t)256 << 20);
     pthread_mutex_lock(&t->lock);

@@ -108,6 +108,7 @@ static bool find_partitions(struct source *s) {
     if (ok) {
         pthread_mutex_lock(&t->lock);
         t->n_parts = n;
+        t->merging = n > 1 && !t->spec.lossless;
         pthread_mutex_unlock(&t->lock);
     }
     return ok;
@@ -227,7 +228,7 @@ static bool take_message(struct source *s, const rd_kafka_message_t *m) {
         return true;
     rd_kafka_timestamp_type_t kind;
     int32_t n_headers = encode_headers(s, m);
-    struct tail_record r = {.partition = m->partition,
+    struct tail_record r = {.part = p,
                             .offset = m->offset,
                             .timestamp_ms = rd_kafka_message_timestamp(m, &kind),
                             .key = {m->key, m->key_len},
@@ -259,9 +260,11 @@ static bool take_batch(struct source *s, size_t n) {
     size_t i = 0;
     while (i < n && go_on) {
         pthread_mutex_lock(&t->lock);
-        for (size_t k = 0; k < LOCKED_RUN && i < n && go_on; k++)
+        for (size_t k = 0; k < LOCKED_RUN && i < n && go_on && !tail_merge_full(&t->merge); k++)
             go_on = take_message(s, s->batch[i++]);
         pthread_mutex_unlock(&t->lock);
+        if (i == n || tail_merge_full(&t->merge))
+            tail_merge_flush(t);
     }
     for (size_t k = 0; k < n; k++) {
         if (go_on && s->batch[k]->err != 0 && fatal(s, s->batch[k]))

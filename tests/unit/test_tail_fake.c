@@ -123,6 +123,64 @@ static void test_last_n(void **state) {
     stage_close(&s);
 }
 
+/* A tail for eyes gives several partitions in the order of time, and each in its own order. */
+static void test_merged(void **state) {
+    (void)state;
+    struct stage s = {.fake = {.end = 95, .codec = CODEC_GZIP}};
+    stage_open(&s, (struct tail_spec){.from = TAIL_BEGINNING, .stop_at_end = true});
+    struct tail_row row[300];
+    struct tail_stats st;
+    int64_t until = client_now_us() + BOUND_US;
+    do {
+        tail_get_stats(s.tail, &st);
+        assert_true(client_now_us() < until);
+        poll(NULL, 0, 1);
+    } while (!st.finished);
+    assert_int_equal(tail_rows(s.tail, 1, row, 300), 3 * 95);
+    for (size_t i = 0; i < 3 * 95; i++) {
+        check_row(&s, &row[i]);
+        assert_int_equal(row[i].timestamp_ms, 1700000000000 + (int64_t)i / 3);
+    }
+    stage_close(&s);
+}
+
+/* The list gets the beginning of a record, the page of one record has it whole. */
+static void test_peek(void **state) {
+    (void)state;
+    struct stage s = {.fake = {.end = 20}};
+    stage_open(&s, (struct tail_spec){.from = TAIL_BEGINNING, .stop_at_end = true, .peek_bytes = 3});
+    struct tail_row row, whole;
+    struct tail_stats st;
+    int64_t until = client_now_us() + BOUND_US;
+    do {
+        tail_get_stats(s.tail, &st);
+        assert_true(client_now_us() < until);
+        poll(NULL, 0, 1);
+    } while (!st.finished);
+    assert_int_equal(tail_rows(s.tail, 7, &row, 1), 1);
+    assert_true(slice_is(row.value, "val"));
+    assert_int_equal(row.value_bytes, strlen("value-0-0"));
+    assert_true(tail_whole(s.tail, 7, &whole));
+    check_row(&s, &whole);
+    assert_false(tail_whole(s.tail, 61, &whole));
+    stage_close(&s);
+}
+
+/* Records that were deleted before they were read: it says so, and from where it goes on. */
+static void test_deleted_under_it(void **state) {
+    (void)state;
+    struct stage s = {.fake = {.end = 50}};
+    stage_open(&s, (struct tail_spec){.from = TAIL_BEGINNING});
+    stage_read(&s, 150);
+    s.fake.start = 70;
+    s.fake.end = 80;
+    struct tail_stats st = stage_read(&s, 150 + 3 * 10);
+    assert_int_equal(s.offsets[0], 80);
+    assert_int_equal(st.notes, 3);
+    assert_non_null(strstr(st.note, "the records from offset 50 on were deleted, it goes on at 70"));
+    stage_close(&s);
+}
+
 static void filtered(const char *filter, size_t matched) {
     struct stage s = {.fake = {.end = 100}};
     stage_open(&s, (struct tail_spec){.from = TAIL_BEGINNING, .stop_at_end = true, .lossless = true, .filter = filter});
@@ -227,6 +285,9 @@ int main(void) {
         cmocka_unit_test(test_from_the_beginning),
         cmocka_unit_test(test_from_the_middle_of_a_batch),
         cmocka_unit_test(test_last_n),
+        cmocka_unit_test(test_merged),
+        cmocka_unit_test(test_peek),
+        cmocka_unit_test(test_deleted_under_it),
         cmocka_unit_test(test_filter),
         cmocka_unit_test(test_live),
         cmocka_unit_test(test_truncated),
