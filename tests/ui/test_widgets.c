@@ -1,6 +1,7 @@
 /* Numbers, tables, text being typed, JSON. */
 #include "tests/ui/world.h"
 
+#include "tui/ui/columns.h"
 #include "tui/ui/json.h"
 
 #include <setjmp.h>
@@ -108,6 +109,179 @@ static void test_order(void **state) {
     table_fini(&t);
 }
 
+/* ---- columns ---- */
+
+static const struct column wide_columns[] = {
+    COL("NAME", struct row, name, FORM_TEXT, 10, 0, 0), COL("N", struct row, n, FORM_COUNT, 6, 0, 4),
+    COL("SECOND N", struct row, n, FORM_COUNT, 8, 0, 3), COL("THIRD", struct row, n, FORM_COUNT, 6, 0, 1),
+    COL("FOURTH", struct row, n, FORM_COUNT, 6, 0, 2),
+};
+
+static const char *header_of(struct table *t, int w) {
+    static struct canvas c;
+    static struct buf out;
+    canvas_fini(&c);
+    canvas_init(&c, w, 6, true);
+    table_paint(t, &c, (struct rect){0, 0, 6, w}, &env);
+    buf_clear(&out);
+    canvas_text(&c, &out);
+    out.n = (size_t)((const uint8_t *)memchr(out.p, '\n', out.n) - out.p);
+    buf_put_u8(&out, 0);
+    return (const char *)out.p;
+}
+
+static void wide_table(struct table *t, struct row *rows) {
+    table_init(t, wide_columns, 5);
+    t->key = row_key;
+    t->can_mark = true;
+    rows_make(rows, 40, 3);
+    table_set_rows(t, rows, 40, sizeof *rows, &env);
+}
+
+static void test_columns_of_the_user(void **state) {
+    struct row rows[40];
+    struct table t;
+    char unknown[48], text[200];
+    (void)state;
+    wide_table(&t, rows);
+    assert_string_equal(header_of(&t, 80), "   NAME ^       N  SECOND N  THIRD  FOURTH");
+    assert_string_equal(header_of(&t, 33), "   NAME ^      THIRD  FOURTH    >"); /* by priority */
+    assert_true(table_columns_set(&t, "fourth, second-n,N", true, unknown));
+    assert_string_equal(header_of(&t, 80), "   NAME ^      FOURTH  SECOND N   N");
+    assert_string_equal(header_of(&t, 33), "   NAME ^      FOURTH  SECOND N >"); /* as far as they fit, in this order */
+    table_move(&t, MOVE_RIGHT);
+    assert_string_equal(header_of(&t, 33), "   NAME ^      SECOND N   N");
+    table_columns_text(&t, text, sizeof text);
+    assert_string_equal(text, "NAME,FOURTH,SECOND-N,N");
+    /* Sorted by its column wherever that stands. */
+    assert_true(table_sort_by(&t, "second n"));
+    table_set_rows(&t, rows, 40, sizeof *rows, &env);
+    assert_true(table_columns_set(&t, "NAME,THIRD,SECOND-N", true, unknown));
+    assert_non_null(strstr(header_of(&t, 80), "vSECOND N"));
+    assert_int_equal(t.sort, 2);
+    /* A wrong name: said, nothing done; from a file: left out, the others stay. */
+    assert_false(table_columns_set(&t, "FOURTH,bogus\x1b[2J,N", true, unknown));
+    assert_string_equal(unknown, "bogus\x1b[2J");
+    table_columns_text(&t, text, sizeof text);
+    assert_string_equal(text, "NAME,THIRD,SECOND-N");
+    assert_true(table_columns_set(&t, ",,bogus,FOURTH,,N,N,NAME,", false, unknown));
+    table_columns_text(&t, text, sizeof text);
+    assert_string_equal(text, "NAME,FOURTH,N");
+    assert_false(table_columns_set(&t, "nothing,known", false, unknown));
+    assert_true(table_columns_set(&t, "NAME", true, unknown));
+    assert_string_equal(header_of(&t, 80), "   NAME");
+    table_columns_reset(&t);
+    assert_non_null(strstr(header_of(&t, 80), "THIRD  FOURTH"));
+    table_columns_text(&t, text, 12); /* never half a title */
+    assert_string_equal(text, "NAME,N");
+    table_fini(&t);
+}
+
+static void columns_type(struct columns_panel *p, struct table *t, const char *keys) {
+    struct key k;
+    for (char name[16]; *keys; keys += strcspn(keys, " "), keys += *keys == ' ') {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(keys, " "), keys);
+        assert_true(key_of(&k, name));
+        columns_key(p, t, &k);
+    }
+}
+
+static void test_columns_panel(void **state) {
+    struct columns_panel p;
+    struct row rows[40];
+    struct table t;
+    char text[200];
+    (void)state;
+    wide_table(&t, rows);
+    header_of(&t, 33); /* NAME THIRD FOURTH */
+    columns_open(&p, &t);
+    columns_type(&p, &t, "space < > k"); /* the name is always there, and first */
+    table_columns_text(&t, text, sizeof text);
+    assert_string_equal(text, "NAME,THIRD,FOURTH");
+    columns_type(&p, &t, "j space"); /* N too: what is on the screen stays */
+    table_columns_text(&t, text, sizeof text);
+    assert_string_equal(text, "NAME,N,THIRD,FOURTH");
+    columns_type(&p, &t, "< G K K"); /* FOURTH before SECOND N; nothing goes before the name */
+    table_columns_text(&t, text, sizeof text);
+    assert_string_equal(text, "NAME,N,FOURTH,THIRD");
+    assert_int_equal(p.at, 2);
+    assert_string_equal(header_of(&t, 80), "   NAME ^       N  FOURTH  THIRD");
+    columns_type(&p, &t, "esc");
+    assert_false(p.open || t.arranged.own);
+    columns_open(&p, &t);
+    columns_type(&p, &t, "G space enter");
+    assert_false(p.open);
+    assert_true(t.arranged.own && !table_column_shown(&t, 4));
+    columns_open(&p, &t);
+    columns_type(&p, &t, "d");
+    assert_false(t.arranged.own);
+    columns_type(&p, &t, "q");
+    assert_true(t.arranged.own); /* left: as it was */
+    table_fini(&t);
+}
+
+/* ---- marks ---- */
+
+static int marked(const struct table *t, const char *names) {
+    struct buf out = {0};
+    size_t at = 0;
+    for (const void *row; (row = table_next_marked(t, &at));)
+        buf_printf(&out, "%.*s ", (int)row_key(row).n, (const char *)row_key(row).p);
+    buf_put_u8(&out, 0);
+    assert_string_equal((char *)out.p, names);
+    buf_fini(&out);
+    return t->n_marked;
+}
+
+static void test_marks(void **state) {
+    struct row rows[40], fewer[2];
+    struct table t;
+    (void)state;
+    wide_table(&t, rows);
+    t.height = 10;
+    table_mark(&t);
+    table_move(&t, MOVE_DOWN);
+    table_mark(&t);
+    assert_int_equal(marked(&t, "r00 r02 "), 2);
+    assert_int_equal(t.selected, 3); /* the bar goes on to the next */
+    rows_make(rows, 40, 7);          /* new values, another order */
+    assert_true(table_sort_by(&t, "n"));
+    table_set_rows(&t, rows, 40, sizeof *rows, &env);
+    assert_int_equal(marked(&t, "r00 r02 "), 2);
+    table_set_filter(&t, "r0");
+    table_set_rows(&t, rows, 40, sizeof *rows, &env);
+    table_mark_all(&t);
+    assert_int_equal(t.n_marked, 10);
+    table_set_filter(&t, "r1");
+    table_set_rows(&t, rows, 40, sizeof *rows, &env);
+    assert_int_equal(t.n_marked, 10);
+    assert_int_equal(t.n_marked_shown, 0); /* filtered away, still marked */
+    table_mark_all(&t);
+    assert_int_equal(t.n_marked, 20);
+    table_mark_all(&t); /* again: only what the filter shows */
+    assert_int_equal(t.n_marked, 10);
+    /* What is gone loses its mark and does not get it back. */
+    fewer[0] = rows[2];
+    fewer[1] = rows[30];
+    table_set_rows(&t, fewer, 2, sizeof *fewer, &env);
+    assert_int_equal(marked(&t, "r02 "), 1);
+    table_set_rows(&t, rows, 40, sizeof *rows, &env);
+    assert_int_equal(marked(&t, "r02 "), 1);
+    table_set_filter(&t, "");
+    table_set_rows(&t, rows, 40, sizeof *rows, &env);
+    assert_true(table_select_key(&t, SLICE("r02")));
+    table_mark(&t); /* takes it away */
+    assert_int_equal(marked(&t, ""), 0);
+    table_mark_all(&t);
+    table_unmark_all(&t);
+    assert_int_equal(t.n_marked + t.n_marked_shown, 0);
+    table_mark_all(&t);
+    table_set_rows(&t, rows, 0, sizeof *rows, &env);
+    table_mark(&t);
+    assert_int_equal(t.n_marked, 0);
+    table_fini(&t);
+}
+
 static void test_filter(void **state) {
     size_t at, n;
     (void)state;
@@ -211,7 +385,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_format), cmocka_unit_test(test_selection_stays_on_its_key), cmocka_unit_test(test_order),
         cmocka_unit_test(test_filter), cmocka_unit_test(test_edit), cmocka_unit_test(test_json),
-        cmocka_unit_test(test_shell_words),
+        cmocka_unit_test(test_shell_words), cmocka_unit_test(test_columns_of_the_user),
+        cmocka_unit_test(test_columns_panel), cmocka_unit_test(test_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

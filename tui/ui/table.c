@@ -6,10 +6,12 @@
 #include <strings.h>
 
 void table_init(struct table *t, const struct column *columns, int n_columns) {
+    weir_assert(n_columns <= TABLE_COLUMNS_MAX);
     *t = (struct table){.columns = columns, .n_columns = n_columns};
 }
 
 void table_fini(struct table *t) {
+    table_unmark_all(t);
     free(t->rows);
     t->rows = NULL;
     t->n = t->cap = 0;
@@ -172,14 +174,8 @@ static void table_sort(struct table *t, const struct look_env *env) {
 bool table_sort_by(struct table *t, const char *name) {
     int to = t->sort + 1 < t->n_columns ? t->sort + 1 : t->trouble ? -1 : 0;
     if (name) {
-        to = -2;
-        for (int i = 0; i < t->n_columns; i++)
-            if (strcasecmp(t->columns[i].title, name) == 0 ||
-                (to == -2 && strncasecmp(t->columns[i].title, name, strlen(name)) == 0))
-                to = i;
-        if (to == -2 && t->trouble && strncasecmp("trouble", name, strlen(name)) == 0)
-            to = -1;
-        if (to == -2)
+        to = table_column_named(t, name, strlen(name));
+        if (to < 0 && !(t->trouble && strncasecmp("trouble", name, strlen(name)) == 0))
             return false;
     }
     t->sort = to;
@@ -261,6 +257,7 @@ void table_set_rows(struct table *t, const void *base, size_t n, size_t stride, 
         t->rows[t->n++] = (uint32_t)i;
     }
     table_sort(t, env);
+    table_marks_follow(t);
     uint8_t key[TABLE_KEY_MAX];
     size_t key_n = t->selected_n;
     memcpy(key, t->selected_key, key_n);

@@ -5,7 +5,8 @@
  * until the next table_set_rows.  The selection is a key (a topic's name), not
  * a place: when the order changes the bar goes with its row and stays at the same
  * height of the screen if it can.  Column 0 is always shown; of the others those
- * with the smallest priority number are, as many as fit.  A column is as wide as
+ * with the smallest priority number are, as many as fit, until the user has chosen:
+ * then the chosen ones are, in the user's order, as far as they fit.  A column is as wide as
  * its title and the widest cell it had: it may grow, up to its width, and never
  * shrinks, so that nothing jumps. */
 #ifndef WEIR_UI_TABLE_H
@@ -55,9 +56,17 @@ struct column {
 
 #define TABLE_KEY_MAX 512
 #define TABLE_COLUMNS_MAX 32
+struct arrangement {        /* the user's choice of columns */
+    bool own;               /* false: none, by priority */
+    uint8_t order[TABLE_COLUMNS_MAX];   /* every column, 0 first */
+    uint32_t shown;         /* bits of columns */
+};
+struct mark;
 struct table {
     const struct column *columns;
     int n_columns;
+    const char *name;                                           /* under which it is remembered; NULL: it is not */
+    bool can_mark;
     struct slice (*key)(const void *row);                       /* of a row, unique */
     struct slice (*words)(const void *row);                     /* what a filter looks at; NULL: the key */
     enum trouble (*trouble)(const void *row);                   /* NULL: no gutter */
@@ -80,6 +89,10 @@ struct table {
     bool more_right;        /* columns were dropped */
     uint8_t widest[TABLE_COLUMNS_MAX];  /* cell of each column so far */
     bool measured, measured_exact;
+    struct arrangement arranged;
+    uint32_t painted;       /* columns on the screen, as bits */
+    struct mark *marks;
+    int n_marked, n_marked_shown;
 };
 void table_init(struct table *t, const struct column *columns, int n_columns);
 void table_fini(struct table *t);
@@ -95,6 +108,27 @@ enum table_move { MOVE_UP, MOVE_DOWN, MOVE_PAGE_UP, MOVE_PAGE_DOWN, MOVE_HOME, M
 void table_move(struct table *t, enum table_move move);
 void table_paint(struct table *t, struct canvas *c, struct rect r, const struct look_env *env);
 void column_cell(const struct column *col, const void *row, const struct look_env *env, struct out_cell *out);
+
+/* ---- columns, in table_columns.c; a place is an index into their order ---- */
+int table_column_at(const struct table *t, int place);
+bool table_column_shown(const struct table *t, int column);
+void table_column_show(struct table *t, int place, bool shown);
+int table_column_move(struct table *t, int place, int step);     /* returns the new place */
+void table_columns_reset(struct table *t);
+/* The column whose title is name, else begins with it; -1 none. */
+int table_column_named(const struct table *t, const char *name, size_t n);
+/* "TITLE,TITLE": these, in this order.  strict: false and nothing done when one is unknown; else those are left out. */
+bool table_columns_set(struct table *t, const char *names, bool strict, char unknown[48]);
+void table_columns_text(const struct table *t, char *out, size_t size);
+
+/* ---- marks, in table_marks.c: they belong to keys and go with their rows ---- */
+bool table_is_marked(const struct table *t, const void *row);
+void table_mark(struct table *t);           /* the selected row, or takes its mark; the bar moves on */
+void table_mark_all(struct table *t);       /* what the filter shows; all of that is marked: none of it */
+void table_unmark_all(struct table *t);
+void table_marks_follow(struct table *t);   /* a row that is gone loses its mark; table_set_rows does it */
+const void *table_next_marked(const struct table *t, size_t *at);   /* from *at = 0; NULL: no more */
+
 /* Words of a filter: all must be there, !word must not; upper case is exact. */
 bool filter_match(const char *filter, struct slice text, size_t *at, size_t *n);
 

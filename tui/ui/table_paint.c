@@ -16,7 +16,7 @@ struct layout {
 };
 
 static void measure_row(struct table *t, const void *row, const struct canvas *c, const struct look_env *env) {
-    for (int i = 0; i < t->n_columns && i < COLUMNS_MAX; i++) {
+    for (int i = 0; i < t->n_columns; i++) {
         const struct column *col = &t->columns[i];
         struct out_cell cell;
         if (col->form == FORM_SPARK || col->form == FORM_BAR || (i == 0 && !col->right))
@@ -71,7 +71,7 @@ static int first_width(const struct table *t, int least) {
 static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_MAX], int *used, int from, int to,
                           const int least[COLUMNS_MAX]) {
     for (int priority = from; priority < to; priority++) {
-        for (int i = 1; i < t->n_columns && i < COLUMNS_MAX; i++) {
+        for (int i = 1; i < t->n_columns; i++) {
             if (t->scroll ? priority != 0 || i <= t->scroll : t->columns[i].priority != priority)
                 continue;
             int need = GAP + least[i];
@@ -88,27 +88,47 @@ static void layout_choose(const struct table *t, int width, bool chosen[COLUMNS_
     }
 }
 
+/* The user's, in the user's order, after those that are scrolled away. */
+static bool layout_own(const struct table *t, int width, bool chosen[COLUMNS_MAX], int *used,
+                      const int least[COLUMNS_MAX]) {
+    int n = 0;
+    bool full = false;
+    for (int place = 1; place < t->n_columns; place++) {
+        int i = table_column_at(t, place);
+        if (!table_column_shown(t, i) || n++ < t->scroll)
+            continue;
+        full = full || *used + GAP + least[i] > width;
+        chosen[i] = !full;
+        *used += full ? 0 : GAP + least[i];
+    }
+    return full;
+}
+
 static struct layout table_layout(struct table *t, const struct canvas *c, int width, const struct look_env *env) {
     struct layout l = {0};
     bool chosen[COLUMNS_MAX] = {true};
-    int least[COLUMNS_MAX];
-    for (int i = 0; i < t->n_columns && i < COLUMNS_MAX; i++)
+    int least[COLUMNS_MAX] = {0};
+    for (int i = 0; i < t->n_columns; i++)
         least[i] = column_width(t, c, i, t->columns[i].width, env);
     int x = GUTTER, used = x + least[0];
-    layout_choose(t, width - 2, chosen, &used, 0, t->scroll ? 1 : ESSENTIAL + 1, least);
+    t->more_right = t->arranged.own && layout_own(t, width - 2, chosen, &used, least);
+    if (!t->arranged.own)
+        layout_choose(t, width - 2, chosen, &used, 0, t->scroll ? 1 : ESSENTIAL + 1, least);
     int rest = width - 2 - used, first = first_width(t, least[0]);
     int grow = first - least[0] < rest ? first - least[0] : rest;
     first = least[0] + (grow > 0 ? grow : 0);
     used += grow > 0 ? grow : 0;
-    if (!t->scroll)
+    if (!t->scroll && !t->arranged.own)
         layout_choose(t, width - 2, chosen, &used, ESSENTIAL + 1, 256, least);
     rest = width - 2 - used;
-    t->more_right = false;
-    for (int i = 0; i < t->n_columns && i < COLUMNS_MAX; i++) {
+    t->painted = 0;
+    for (int place = 0; place < t->n_columns; place++) {
+        int i = table_column_at(t, place);
         if (!chosen[i]) {
-            t->more_right = t->more_right || i > t->scroll;
+            t->more_right = t->more_right || (!t->arranged.own && i > t->scroll);
             continue;
         }
+        t->painted |= UINT32_C(1) << i;
         int w = i == 0 ? first : least[i];
         if (i > 0 && t->columns[i].max > t->columns[i].width && rest > 0) {
             int more = column_width(t, c, i, t->columns[i].max, env) - w;
@@ -198,6 +218,13 @@ static void paint_cell(const struct table *t, const struct column *col, const vo
     }
 }
 
+/* The name says it too, where there is colour. */
+static void paint_mark(struct canvas *c, int y, int x, int name_w) {
+    canvas_put_cp(c, y, x, ROLE_accent, '*');
+    for (int i = x + GUTTER; i < x + GUTTER + name_w && i < c->w; i++)
+        canvas_cell(c, y, i)->role = ROLE_accent;
+}
+
 static void paint_gutter(const struct table *t, const void *row, struct canvas *c, int y, int x) {
     static const struct { uint32_t cp; enum role role; } glyphs[] = {
         [TROUBLE_NONE] = {0xb7, ROLE_frame}, [TROUBLE_SOON] = {'~', ROLE_warn}, [TROUBLE_BAD] = {'!', ROLE_bad},
@@ -229,6 +256,8 @@ void table_paint(struct table *t, struct canvas *c, struct rect r, const struct 
             paint_gutter(t, row, c, y, r.x);
         for (int k = 0; k < l.n; k++)
             paint_cell(t, &t->columns[l.at[k].column], row, c, y, r.x + l.at[k].x, l.at[k].w, env);
+        if (table_is_marked(t, row))
+            paint_mark(c, y, r.x, l.at[0].w);
         if (t->top + i == t->selected)
             canvas_style(c, y, r.x, r.w, STYLE_SELECTED);
     }
