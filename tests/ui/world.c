@@ -69,7 +69,7 @@ static const struct history *history_of(struct snapshot *s, double rate) {
     return h;
 }
 
-static const struct model_partition *partitions_of(struct snapshot *s, const struct seed *seed) {
+static const struct model_partition *partitions_of(struct snapshot *s, const struct seed *seed, enum world_kind kind) {
     struct model_partition *p = arena_zalloc(&s->arena, (size_t)seed->partitions * sizeof *p);
     static const int32_t ring[6] = {1, 2, 3, 1, 2, 3};
     for (int32_t i = 0; i < seed->partitions; i++) {
@@ -79,18 +79,26 @@ static const struct model_partition *partitions_of(struct snapshot *s, const str
         p[i].replicas.v = ring + i % seed->replication % 3;
         p[i].isr.n = hurt ? seed->replication - 1 : seed->replication;
         p[i].isr.v = p[i].replicas.v;
-        if (seed->messages < 0)
+        if (seed->messages < 0 || kind == WORLD_WAITING)
             continue;
         int64_t share = seed->messages / seed->partitions + (i == 0 ? seed->messages % seed->partitions : 0);
         p[i].start = known(1000);
         p[i].end = known(1000 + share);
         p[i].bytes = known(seed->bytes / seed->partitions);
         p[i].in = (struct rate){seed->in / seed->partitions, VALUE_KNOWN};
+        if (kind == WORLD_HURT && seed->trouble == TROUBLE_BAD && i == 2) { /* its last replica in sync is down */
+            p[i].leader = -1;
+            p[i].error = 5;
+            p[i].isr.n = 1;
+            p[i].offline.n = seed->replication;
+            p[i].offline.v = p[i].replicas.v;
+            p[i].start.state = p[i].end.state = p[i].bytes.state = p[i].in.state = VALUE_FAILED;
+        }
     }
     return p;
 }
 
-static void add_topics(struct snapshot *s) {
+static void add_topics(struct snapshot *s, enum world_kind kind) {
     size_t n = sizeof seeds / sizeof *seeds;
     struct model_topic *t = arena_zalloc(&s->arena, n * sizeof *t);
     for (size_t i = 0; i < n; i++) {
@@ -98,10 +106,10 @@ static void add_topics(struct snapshot *s) {
         t[i] = (struct model_topic){
             .name = slice_cstr(seed->name), .internal = seed->name[0] == '_', .trouble = seed->trouble,
             .n_partitions = seed->partitions, .replication = seed->replication, .in_sync = seed->in_sync,
-            .replicas = seed->partitions * seed->replication, .partitions = partitions_of(s, seed),
+            .replicas = seed->partitions * seed->replication, .partitions = partitions_of(s, seed, kind),
         };
         t[i].id.b[0] = (uint8_t)(i + 1);
-        if (seed->messages < 0)
+        if (seed->messages < 0 || kind == WORLD_WAITING)
             continue;
         t[i].messages = known(seed->messages);
         t[i].bytes = known(seed->bytes);
@@ -219,17 +227,80 @@ static void add_brokers(struct snapshot *s) {
     s->brokers.n = 3;
 }
 
-struct snapshot *world_snapshot(uint64_t serial) {
+struct snapshot *world_of(enum world_kind kind, uint64_t serial) {
     struct snapshot *s = begin(serial);
     s->version = SLICE("4.3");
     s->cluster_id = SLICE("4L6g3nShT-eMCtK--X86sw");
-    add_topics(s);
+    add_topics(s, kind);
     add_groups(s);
     add_brokers(s);
+    if (kind == WORLD_WAITING) {
+        s->groups_state = VALUE_WANTED;
+        s->groups.n = 0;
+        return s;
+    }
     s->in = (struct rate){12331, VALUE_KNOWN};
     s->out = (struct rate){3120, VALUE_KNOWN};
     s->in_history = history_of(s, 12331);
+    if (kind == WORLD_OWN) {
+        s->embedded = true;
+        s->durability = SLICE("fsync");
+        s->data_dir = SLICE("/home/ada/.local/share/weir");
+        s->controller = 1;
+        s->controller_epoch = 1;
+        s->brokers.n = 1;
+    }
     return s;
+}
+
+struct snapshot *world_snapshot(uint64_t serial) { return world_of(WORLD_USUAL, serial); }
+
+static char *text_of(const char *s) { return (char *)(uintptr_t)s; }
+
+void world_configs(struct world *w) {
+    struct client_config_row rows[] = {
+        {text_of("cleanup.policy"), text_of("delete"), false, false, true, 5,
+         text_of("What becomes of old segments: delete, compact, or both.")},
+        {text_of("retention.ms"), text_of("604800000"), false, false, false, 1, text_of("How long records are kept.")},
+        {text_of("retention.bytes"), text_of("-1"), false, false, true, 5,
+         text_of("This configuration controls the maximum size a partition (which consists of log segments) can grow to "
+                 "before we will discard old log segments to free up space if we are using the \"delete\" retention "
+                 "policy. By default there is no size limit only a time limit. Since this limit is enforced at the "
+                 "partition level, multiply it by the number of partitions to compute the topic retention in bytes.")},
+        {text_of("flush.messages"), text_of("9223372036854775807"), false, false, true, 5,
+         text_of("Messages between two syncs.")},
+        {text_of("local.retention.ms"), text_of("-2"), false, false, true, 5,
+         text_of("How long records are kept on this machine.")},
+        {text_of("segment.bytes"), text_of("1073741824"), true, false, true, 4, NULL},
+        {text_of("secret\x1b[2J"), NULL, false, true, true, 5, text_of("\xe2\x80\xaehidden")},
+    };
+    struct client_event e = {
+        .kind = EVENT_ACTION, .id = w->client.last_id, .ok = true, .configs = rows, .n_configs = 7};
+    ui_event(&w->screen.ui, &e);
+}
+
+void world_receipt(struct world *w, int32_t partition, int64_t offset, const char *failure_or_null) {
+    struct client_event e = {
+        .kind = EVENT_RECEIPT, .id = 1, .ok = failure_or_null == NULL, .partition = partition, .offset = offset,
+        .took_us = 1200, .wall_ms = 1717165579355, .text = text_of(failure_or_null),
+    };
+    ui_event(&w->screen.ui, &e);
+}
+
+void world_records(struct world *w) {
+    struct client *c = &w->client;
+    fake_client_row(c, 0, 5018004, SLICE("u-18231"),
+                    SLICE("{\"page\":\"checkout\",\"ms\":182,\"ok\":true,\"cart\":{\"items\":[{\"id\":7}]}}"));
+    fake_client_row(c, 7, 4990120, SLICE("u-99"), SLICE("{\"page\":\"checkout\",\"ms\":9,\"ok\":false}"));
+    fake_client_row(c, 0, 5018005, SLICE_NULL,
+                    SLICE("\x1b]0;title\x07\x1b[2J\xc2\x9b"
+                          "31m\xe2\x80\xaegnp\xe2\x80\xac\xff\xfe"));
+    fake_client_row(c, 3, 12, SLICE("tomb"), SLICE_NULL);
+    fake_client_row(c, 3, 13, SLICE(""), SLICE(""));
+    fake_client_row(c, 3, 14, SLICE("\xe6\x9d\xb1\xe4\xba\xac"), SLICE("caf\xc3\xa9 e\xcc\x81 \xe2\x80\x8b|"));
+    c->stats.distance = 1204;
+    c->stats.dropped = 3;
+    c->stats.per_second = 61234;
 }
 
 static bool theme_none(void *ctx, const char *name, char *why, size_t why_size) {

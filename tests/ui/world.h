@@ -14,6 +14,13 @@ struct world {
 };
 /* A cluster of three brokers, eight topics, four groups; the same every time. */
 struct snapshot *world_snapshot(uint64_t serial);
+enum world_kind {
+    WORLD_USUAL,
+    WORLD_HURT,         /* a partition without a leader, one out of sync */
+    WORLD_WAITING,      /* names are here, numbers are not */
+    WORLD_OWN,          /* weir's own broker */
+};
+struct snapshot *world_of(enum world_kind kind, uint64_t serial);
 /* Nothing in it yet but the link. */
 struct snapshot *world_empty(enum link_state link, bool embedded);
 
@@ -22,6 +29,10 @@ void world_fini(struct world *w);
 void world_keys(struct world *w, const char *keys);     /* names between blanks: "j j enter"; 'text types it */
 const char *world_paint(struct world *w);               /* the screen as text */
 const char *world_line(struct world *w, int y);         /* of the last paint */
+/* Answers as they would come from the cluster. */
+void world_configs(struct world *w);                    /* of the topic that is open */
+void world_receipt(struct world *w, int32_t partition, int64_t offset, const char *failure_or_null);
+void world_records(struct world *w);                    /* a few, some hostile, for every tail */
 /* Every cell holds what a terminal may be given. */
 void world_check_cells(const struct world *w);
 
