@@ -12,6 +12,7 @@
 #include "core/config/options.h"
 #include "tui/app/console.h"
 #include "tui/cli/session.h"
+#include "tui/cmd/keymap.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,6 +25,7 @@
 struct attach {
     struct place place;
     struct opt_pairs properties;
+    struct keymap keymap;
     char theme_dir[PATH_MAX], state_file[PATH_MAX], notice[512];
     struct opt_words hello;             /* argv of the hello test; its texts are in `texts` */
     struct arena texts;
@@ -60,6 +62,13 @@ static bool state_path(char *out, size_t out_size) {
             return false;
     }
     return true;
+}
+
+static bool read_keys(struct attach *a, const struct cli_options *o, struct error *e) {
+    char usual[PATH_MAX];
+    if (o->config_path == NULL && !options_default_file(usual, sizeof usual))
+        return true;
+    return keymap_read(&a->keymap, o->config_path != NULL ? o->config_path : usual, e) == OK;
 }
 
 /* ---- the hello test of this cluster ---- */
@@ -135,6 +144,7 @@ static int run(struct attach *a, const struct cli_options *o) {
     const struct console_options options = {
         .client = client, .address = a->place.address, .read_only = o->read_only, .no_color = o->no_color,
         .ascii = o->ascii, .theme = o->theme,
+        .keymap = &a->keymap,
         .theme_dir = beside_config(a->theme_dir, sizeof a->theme_dir, "themes") ? a->theme_dir : NULL,
         .state_file = state_path(a->state_file, sizeof a->state_file) ? a->state_file : NULL,
         .hello_argv = o->read_only ? NULL : a->hello.v, .notice = a->notice[0] != '\0' ? a->notice : NULL,
@@ -149,8 +159,14 @@ int app_console(const struct cli_options *o) {
     struct attach a = {.properties_fd = -1};
     struct error e;
     int code = EXIT_FAILED;
-    if (!session_read_properties(&a.properties, o))
+    if (!read_keys(&a, o, &e)) {
+        cli_complain("%s", e.text);
+        return EXIT_WRONG_USAGE;
+    }
+    if (!session_read_properties(&a.properties, o)) {
+        keymap_fini(&a.keymap);
         return EXIT_FAILED;
+    }
     arena_init(&a.texts, SIZE_MAX);
     if (place_find(&a.place, o, &e) == OK)
         code = run(&a, o);
@@ -159,6 +175,7 @@ int app_console(const struct cli_options *o) {
     place_fini(&a.place);
     if (a.properties_fd >= 0)
         close(a.properties_fd);
+    keymap_fini(&a.keymap);
     opts_words_fini(&a.hello);
     opts_pairs_fini(&a.properties);
     arena_fini(&a.texts);

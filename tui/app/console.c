@@ -34,7 +34,6 @@ struct console {
     const struct console_options *options;
     struct theme theme;
     char theme_name[32];            /* to remember */
-    char order[VIEW_TABS][48];
     int64_t next_paint_us, next_client_us;
     struct child hello;
 };
@@ -88,54 +87,28 @@ static void state_pair(void *ctx, const char *group, const char *name, const cha
     struct console *me = ctx;
     if (strcmp(group, "console") == 0 && strcmp(name, "theme") == 0)
         snprintf(me->theme_name, sizeof me->theme_name, "%s", value);
-    if (strcmp(group, "sort") != 0)
-        return;
-    for (int i = 0; i < VIEW_TABS; i++)
-        if (strcmp(name, view_title((enum view_id)i)) == 0)
-            snprintf(me->order[i], sizeof me->order[i], "%s", value);
+    if (strcmp(group, "sort") == 0 || strcmp(group, "columns") == 0)
+        memory_put(&me->screen.ui.memory, group, name, value);
 }
 
-static struct table *root_table(struct console *me, int tab) {
-    struct view *v = me->screen.ui.stack[tab][0];
-    return v->ops->table ? v->ops->table(v) : NULL;
-}
-
-/* "COLUMN" or "COLUMN reversed". */
-static void order_apply(struct console *me) {
-    for (int i = 0; i < VIEW_TABS; i++) {
-        struct table *t = root_table(me, i);
-        char *blank = strrchr(me->order[i], ' ');
-        bool reversed = blank && strcmp(blank, " reversed") == 0;
-        if (reversed)
-            *blank = '\0';
-        if (t && me->order[i][0] && table_sort_by(t, me->order[i]) && reversed)
-            t->descending = !t->descending;
-    }
-}
-
+/* None yet, or not ours: what could be read of it counts. */
 static void state_read(struct console *me) {
     struct error e;
     if (me->options->state_file && pairs_read_file(me->options->state_file, state_pair, me, &e) != OK)
-        me->order[0][0] = '\0'; /* none yet, or not ours: start afresh */
+        log_debug("%s", e.text);
+    ui_recall_tabs(&me->screen.ui);
 }
 
 static void state_write(struct console *me) {
-    struct pair pairs[1 + VIEW_TABS] = {{"console", "theme", me->theme_name}};
-    size_t n = 1;
+    const struct memory *m = &me->screen.ui.memory;
+    struct pair *pairs = mem_alloc((m->n + 1) * sizeof *pairs);
     struct error e;
-    if (!me->options->state_file)
-        return;
-    for (int i = 0; i < VIEW_TABS; i++) {
-        struct table *t = root_table(me, i);
-        if (!t || i == VIEW_changes || i == VIEW_log)
-            continue;
-        bool natural = t->sort >= 0 && t->columns[t->sort].right;
-        snprintf(me->order[i], sizeof me->order[i], "%s%s", t->sort < 0 ? "trouble" : t->columns[t->sort].title,
-                 t->descending != natural ? " reversed" : "");
-        pairs[n++] = (struct pair){"sort", view_title((enum view_id)i), me->order[i]};
-    }
-    if (pairs_write_file(me->options->state_file, pairs, n, &e) != OK)
+    pairs[0] = (struct pair){"console", "theme", me->theme_name};
+    for (size_t i = 0; i < m->n; i++)
+        pairs[i + 1] = (struct pair){m->v[i].what, m->v[i].name, m->v[i].text};
+    if (me->options->state_file && pairs_write_file(me->options->state_file, pairs, m->n + 1, &e) != OK)
         log_debug("%s", e.text);
+    free(pairs);
 }
 
 /* ---- hooks ---- */
@@ -383,8 +356,8 @@ int console_run(const struct console_options *o) {
     me.screen.hooks.ctx = &me;
     me.screen.ui.read_only = o->read_only;
     me.screen.ui.ascii = term_is_ascii();
+    me.screen.keymap = o->keymap;
     state_read(&me);
-    order_apply(&me);
     first_theme(&me);
     if (o->notice)
         ui_say(&me.screen.ui, ROLE_text, "%s", o->notice);

@@ -4,13 +4,15 @@
 
 #include "core/client/client.h"
 
+struct keymap;
 struct console_options {
     struct client *client;          /* the caller's */
     const char *address;            /* shown until the cluster has answered */
     bool read_only, no_color, ascii;
     const char *theme;              /* NULL: what was used last, else dark */
+    const struct keymap *keymap;    /* NULL: the keys of the rows */
     const char *theme_dir;          /* the user's own themes, NULL none */
-    const char *state_file;         /* what is remembered between runs (theme, order), NULL: nothing */
+    const char *state_file;         /* what is remembered between runs (theme, order, columns), NULL: nothing */
     const char *const *hello_argv;  /* a program that prints the hello test on this cluster; NULL none */
     const char *notice;             /* a sentence to begin with, NULL none */
     /* Clients besides consoles on the embedded broker; NULL: not ours to ask about. */

@@ -58,7 +58,40 @@ bool cmd_sort(struct screen *s, const struct command *c, const char *arg) {
         ui_say(&s->ui, ROLE_bad, "no column is called %s", arg);
         return false;
     }
+    ui_remember_sort(&s->ui, t);
     ui_refilter(&s->ui);
+    return true;
+}
+
+bool cmd_columns(struct screen *s, const struct command *c, const char *arg) {
+    struct table *t = ui_table(&s->ui);
+    char unknown[48];
+    (void)c;
+    if (!t)
+        return false;
+    if (!*arg) {
+        columns_open(&s->columns, t);
+        return true;
+    }
+    if (strcmp(arg, "default") == 0) {
+        table_columns_reset(t);
+    } else if (!table_columns_set(t, arg, true, unknown)) {
+        ui_say(&s->ui, ROLE_bad, "no column is called %s; without a name they are listed", unknown);
+        return false;
+    }
+    ui_remember_columns(&s->ui, t);
+    return true;
+}
+
+bool cmd_mark(struct screen *s, const struct command *c, const char *arg) {
+    struct table *t = ui_table(&s->ui);
+    (void)arg;
+    if (!t || !t->can_mark)
+        return false;
+    if (strcmp(c->name, "markall") == 0)
+        table_mark_all(t);
+    else
+        table_mark(t);
     return true;
 }
 
@@ -69,6 +102,7 @@ bool cmd_reverse(struct screen *s, const struct command *c, const char *arg) {
     if (!t)
         return false;
     t->descending = !t->descending;
+    ui_remember_sort(&s->ui, t);
     ui_refilter(&s->ui);
     return true;
 }
@@ -105,6 +139,10 @@ bool cmd_back(struct screen *s, const struct command *c, const char *arg) {
     struct table *t = ui_table(&s->ui);
     (void)c;
     (void)arg;
+    if (t && t->n_marked) {
+        table_unmark_all(t);
+        return true;
+    }
     if (t && t->filter[0]) {
         table_set_filter(t, "");
         ui_refilter(&s->ui);
@@ -134,6 +172,7 @@ bool cmd_connect(struct screen *s, const struct command *c, const char *arg) {
         ui_say(&s->ui, ROLE_bad, "connect HOST:PORT");
         return false;
     }
+    s->ui.sweep.stopped = s->ui.sweep.going; /* the rest was meant for the cluster before */
     client_reconnect(s->ui.client, arg);
     ui_say(&s->ui, ROLE_text, "connecting to %s …", arg);
     return true;

@@ -1,7 +1,8 @@
 /* The table of commands and what is made from it: key map, hints, help, completion. */
-#include "tui/cmd/command.h"
+#include "tui/cmd/keymap.h"
 
 #include <ctype.h>
+#include <stddef.h>
 #include <strings.h>
 #include <stdio.h>
 
@@ -18,6 +19,7 @@
 #define TAILABLE (OWN | PRODUCE | VIEW_BIT(group))
 #define WRITABLE (OWN | TAIL)
 #define GROUPAL  (VIEW_BIT(groups) | VIEW_BIT(group))
+#define MARKS    (TOPICS | VIEW_BIT(groups) | VIEW_BIT(changes) | VIEW_BIT(log))
 #define THINGS   (TOPICS | VIEW_BIT(topic) | GROUPAL)
 
 const struct command commands[] = {
@@ -43,19 +45,16 @@ const struct command *command_named(const char *name, size_t n) {
 }
 
 static bool keys_have(const char *keys, const char *key) {
-    size_t n = strlen(key);
-    for (const char *p = keys; *p;) {
-        size_t len = strcspn(p, " ");
-        if (len == n && memcmp(p, key, n) == 0)
+    char one[16];
+    while (keymap_next(&keys, one))
+        if (strcmp(one, key) == 0)
             return true;
-        p += len + (p[len] == ' ');
-    }
     return false;
 }
 
 const struct command *command_of_key(const struct screen *s, const char *key) {
     for (size_t i = 0; i < n_commands; i++)
-        if (commands[i].views & (1u << ui_view(&s->ui)->id) && keys_have(commands[i].keys, key))
+        if (commands[i].views & (1u << ui_view(&s->ui)->id) && keys_have(keymap_keys(s->keymap, &commands[i]), key))
             return &commands[i];
     return NULL;
 }
@@ -94,19 +93,28 @@ void key_spelled(const char *name, char out[24]) {
         snprintf(out, 24, "%.20s", name);
 }
 
-static void first_key(const struct command *c, char out[24]) {
-    char name[24];
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(c->keys, " "), c->keys);
+static bool first_key(const struct screen *s, const struct command *c, char out[24]) {
+    const char *keys = keymap_keys(s->keymap, c);
+    char name[16];
+    if (!keymap_next(&keys, name))
+        return false;
     key_spelled(name, out);
+    return true;
+}
+
+void command_label(const struct ui *u, const char *name, char out[24]) {
+    const struct screen *s = (const struct screen *)(const void *)((const char *)u - offsetof(struct screen, ui));
+    const struct command *c = command_named(name, strlen(name));
+    if (!c || !first_key(s, c, out))
+        snprintf(out, 24, ":%.20s", name);
 }
 
 int command_hints(struct screen *s, struct frame_hint *out, int max) {
     int n = 0;
     for (size_t i = 0; i < n_commands && n < max; i++) {
         const struct command *c = &commands[i];
-        if (!c->hint || !(c->views & (1u << ui_view(&s->ui)->id)))
+        if (!c->hint || !(c->views & (1u << ui_view(&s->ui)->id)) || !first_key(s, c, out[n].key))
             continue;
-        first_key(c, out[n].key);
         out[n].label = c->hint;
         out[n].off = !command_can(s, c);
         out[n].bad = c->effect == DESTROYS;
@@ -117,14 +125,12 @@ int command_hints(struct screen *s, struct frame_hint *out, int max) {
 }
 
 static void help_row(struct screen *s, const struct command *c) {
-    char keys[64] = "", key[24], name[24];
-    for (const char *p = c->keys; *p;) {
-        size_t len = strcspn(p, " ");
-        snprintf(name, sizeof name, "%.*s", (int)len, p);
+    const char *list = keymap_keys(s->keymap, c);
+    char keys[96] = "", key[24], name[16];
+    while (keymap_next(&list, name)) {
         key_spelled(name, key);
         size_t at = strlen(keys);
         snprintf(keys + at, sizeof keys - at, "%s%s", at ? "  " : "", key);
-        p += len + (p[len] == ' ');
     }
     /* Widths are counted in characters: the arrows are three bytes each. */
     int shown = 0;
@@ -220,6 +226,24 @@ static size_t complete_columns(struct screen *s, const char *begin, struct candi
     return n;
 }
 
+/* The last title of a list; what stands before it is kept. */
+static size_t complete_column_list(struct screen *s, const char *begin, struct candidate *out, size_t max) {
+    const char *comma = strrchr(begin, ',');
+    size_t before = comma ? (size_t)(comma + 1 - begin) : 0;
+    size_t n = complete_columns(s, begin + before, out, max);
+    for (size_t i = 0; i < n; i++) {
+        char title[64];
+        snprintf(title, sizeof title, "%.60s", out[i].word);
+        for (char *p = title; (p = strchr(p, ' ')) != NULL;)
+            *p = '-';
+        snprintf(out[i].word, sizeof out->word, "%.*s%s", (int)(before < 200 ? before : 200), begin, title);
+        out[i].more = true;
+    }
+    if (n < max && !comma && strncmp("default", begin, strlen(begin)) == 0)
+        out[n++] = (struct candidate){.word = "default"};
+    return n;
+}
+
 size_t command_complete(void *screen, const char *line, struct candidate *out, size_t max) {
     static const char *const from_words[] = {"beginning", "end", "last", "offset", "time", NULL};
     struct screen *s = screen;
@@ -228,6 +252,8 @@ size_t command_complete(void *screen, const char *line, struct candidate *out, s
     if (blank) {
         const struct command *c = command_named(line, (size_t)(blank - line));
         const char *begin = strrchr(line, ' ') + 1;
+        if (c && c->function == cmd_columns)
+            return complete_column_list(s, begin, out, max);
         if (!c || begin != blank + 1)
             return 0;
         if (c->function == cmd_theme && s->hooks.each_theme) {

@@ -24,6 +24,8 @@ bool command_run(struct screen *s, const struct command *c, const char *arg);
 void key_spelled(const char *name, char out[24]);                    /* "enter" -> "Enter", "ctrl-s" -> "^S" */
 size_t command_complete(void *screen, const char *line, struct candidate *out, size_t max);
 void command_help(struct screen *s);                                 /* fills the page */
+/* For views, which know commands by name only: the first key as a person spells it, or ":name". */
+void command_label(const struct ui *u, const char *name, char out[24]);
 int command_hints(struct screen *s, struct frame_hint *out, int max);
 
 bool cmd_verb(struct screen *s, const struct command *c, const char *arg);
@@ -33,6 +35,8 @@ bool cmd_new(struct screen *s, const struct command *c, const char *arg);
 bool cmd_editor(struct screen *s, const struct command *c, const char *arg);
 bool cmd_filter(struct screen *s, const struct command *c, const char *arg);
 bool cmd_sort(struct screen *s, const struct command *c, const char *arg);
+bool cmd_columns(struct screen *s, const struct command *c, const char *arg);
+bool cmd_mark(struct screen *s, const struct command *c, const char *arg);
 bool cmd_reverse(struct screen *s, const struct command *c, const char *arg);
 bool cmd_exact(struct screen *s, const struct command *c, const char *arg);
 bool cmd_internal(struct screen *s, const struct command *c, const char *arg);

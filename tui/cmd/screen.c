@@ -1,4 +1,4 @@
-/* Where a key goes: dialog, prompt, page, typing view, key map - in this order. */
+/* Where a key goes: dialog, columns, prompt, page, typing view, key map - in this order. */
 #include "tui/cmd/command.h"
 
 #include <stddef.h>
@@ -14,6 +14,7 @@ void screen_init(struct screen *s, struct client *client, const char *address, c
         s->hooks = *hooks;
     ui_init(&s->ui, client, address);
     s->ui.run = run_from_view;
+    s->ui.key_label = command_label;
 }
 
 void screen_fini(struct screen *s) {
@@ -90,9 +91,20 @@ static void page_keyed(struct screen *s, const struct key *k) {
     s->page_open = false;
 }
 
+static void columns_keyed(struct screen *s, const struct key *k) {
+    struct table *t = ui_table(&s->ui);
+    s->ui.dirty = true;
+    if (!t)
+        s->columns.open = false;
+    else if (columns_key(&s->columns, t, k) == COLUMNS_KEPT)
+        ui_remember_columns(&s->ui, t);
+}
+
 void screen_key(struct screen *s, const struct key *k) {
     struct view *v = ui_view(&s->ui);
-    if (strncmp(k->name, "alt-", 4) == 0) { /* nothing is bound to Alt: it was Esc and a key in one breath */
+    bool to_view = !s->ui.dialog.open && !s->prompt.open && !s->page_open && !s->columns.open;
+    /* Not bound to anything: it was Esc and a key in one breath. */
+    if (strncmp(k->name, "alt-", 4) == 0 && !(to_view && command_of_key(s, k->name))) {
         struct key esc, second;
         if (key_of(&esc, "esc") && key_of(&second, k->name + 4)) {
             screen_key(s, &esc);
@@ -107,6 +119,8 @@ void screen_key(struct screen *s, const struct key *k) {
     if (s->ui.dialog.open) {
         dialog_key(&s->ui.dialog, k);
         s->ui.dirty = true;
+    } else if (s->columns.open) {
+        columns_keyed(s, k);
     } else if (s->prompt.open) {
         prompt_keyed(s, k);
     } else if (s->page_open) {
@@ -135,8 +149,12 @@ static void paint_page(struct screen *s, struct canvas *c) {
 void screen_paint(struct screen *s, struct canvas *c) {
     struct frame_hint hints[32];
     ui_paint(&s->ui, c);
-    int n = command_hints(s, hints, 32);
+    struct table *t = ui_table(&s->ui);
+    bool arranges = s->columns.open && t && !s->ui.dialog.open;
+    int n = arranges ? columns_hints(hints, 32) : command_hints(s, hints, 32);
     frame_hints(c, c->h - 1, hints, n);
+    if (arranges)
+        columns_paint(&s->columns, t, c, (struct rect){2, 0, c->h - 3, c->w});
     if (s->page_open)
         paint_page(s, c);
     if (s->ui.dialog.open)

@@ -5,6 +5,7 @@
 #ifndef WEIR_CMD_SCREEN_H
 #define WEIR_CMD_SCREEN_H
 
+#include "tui/ui/columns.h"
 #include "tui/ui/prompt.h"
 #include "tui/views/view.h"
 
@@ -18,9 +19,12 @@ struct screen_hooks {
     void (*each_theme)(void (*each)(void *to, const char *name), void *to);
     void *ctx;
 };
+struct keymap;
 struct screen {
     struct ui ui;
     struct prompt prompt;
+    struct columns_panel columns;
+    const struct keymap *keymap;    /* the caller's; NULL: the keys of the rows */
     struct screen_hooks hooks;
     struct block page;              /* help, or what a command printed */
     char page_title[64];

@@ -1,9 +1,12 @@
 /* From what curses reads to names. */
 #include "tui/term/keys_read.h"
 
+#include "core/base/text.h"
+
 #include <curses.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <wctype.h>
 
@@ -120,6 +123,36 @@ void keys_define(void) {
     define_key("\033[201~", KEY_PASTE_END);
     define_key("\033[1~", KEY_HOME);
     define_key("\033[4~", KEY_END);
+}
+
+/* One character that is not a control: as wide as it is in UTF-8. */
+static bool key_is_character(const char *name, size_t n) {
+    int32_t cp;
+    return n > 0 && text_next((const uint8_t *)name, n, &cp) == n && cp > ' ' && text_is_plain(cp);
+}
+
+bool key_known(const char *name) {
+    static const char *const others[] = {"enter", "tab", "esc", "space", "ctrl-space", "ctrl-\\", "ctrl-]", "ctrl-^",
+                                         "ctrl-_"};
+    size_t n = strlen(name);
+    if (n >= sizeof((struct key *)NULL)->name)
+        return false;
+    if (strncmp(name, "alt-", 4) == 0)
+        return strncmp(name + 4, "alt-", 4) != 0 && n < 15 && key_known(name + 4);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i], name) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof key_codes / sizeof *key_codes; i++)
+        if (key_codes[i].code != KEY_PASTE_BEGIN && strcmp(key_codes[i].name, name) == 0)
+            return true;
+    if (name[0] == 'f' && n > 1) {
+        char *end;
+        long number = strtol(name + 1, &end, 10);
+        return *end == '\0' && name[1] >= '1' && name[1] <= '9' && number >= 1 && number <= 24;
+    }
+    if (n == 6 && strncmp(name, "ctrl-", 5) == 0) /* four letters arrive as keys of their own */
+        return name[5] >= 'a' && name[5] <= 'z' && !strchr("hijm", name[5]);
+    return key_is_character(name, n);
 }
 
 bool key_of(struct key *k, const char *name) {

@@ -13,5 +13,7 @@ struct key {
 static inline bool key_is(const struct key *k, const char *name) { return strcmp(k->name, name) == 0; }
 /* A key as a person spells it: name -> key (for tests and key files); false: no such key. */
 bool key_of(struct key *k, const char *name);
+/* A terminal can send a key of this name, and a command may be bound to it. */
+bool key_known(const char *name);
 
 #endif

@@ -29,7 +29,7 @@ void dialog_close(struct dialog *d) {
 
 static void dialog_submit(struct dialog *d) {
     if (d->required[0] && strcmp(form_text(&d->form, d->form.n - 1), d->required) != 0) {
-        snprintf(d->wrong, sizeof d->wrong, "type the name to go on: %.100s", d->required);
+        snprintf(d->wrong, sizeof d->wrong, "type this to go on: %.100s", d->required);
         d->form.focus = d->form.n - 1;
         return;
     }
@@ -38,11 +38,33 @@ static void dialog_submit(struct dialog *d) {
         dialog_close(d);
 }
 
+static bool dialog_scroll(struct dialog *d, const struct key *k) {
+    bool list = d->form.n == 0;
+    int page = d->text_h > 1 ? d->text_h - 1 : 1, top = d->top;
+    if (key_is(k, "pgdn") || (list && key_is(k, "space")))
+        top += page;
+    else if (key_is(k, "pgup"))
+        top -= page;
+    else if (list && (key_is(k, "down") || key_is(k, "j")))
+        top++;
+    else if (list && (key_is(k, "up") || key_is(k, "k")))
+        top--;
+    else
+        return false;
+    top = top > d->text_rows - d->text_h ? d->text_rows - d->text_h : top;
+    d->top = top < 0 ? 0 : top;
+    return true;
+}
+
 void dialog_key(struct dialog *d, const struct key *k) {
     if (key_is(k, "esc") || key_is(k, "ctrl-c") || (d->form.n == 0 && key_is(k, "q"))) {
+        if (d->leave)
+            d->leave(d, d->ctx);
         dialog_close(d);
         return;
     }
+    if (d->text_rows > d->text_h && dialog_scroll(d, k))
+        return;
     if (d->form.n == 0) {
         if (key_is(k, "enter"))
             dialog_submit(d);
@@ -69,15 +91,19 @@ void dialog_paint(struct dialog *d, struct canvas *c) {
             }
     }
     int text_h = block_rows(&d->text, c, w - 4, true), foot_h = block_rows(&foot, c, w - 4, true);
-    int h = 3 + text_h + (text_h ? 1 : 0) + form_rows(&d->form) + (foot_h ? foot_h + 1 : 0);
-    if (h > c->h - 2)
-        h = c->h - 2;
+    int others = 3 + (text_h ? 1 : 0) + form_rows(&d->form) + (foot_h ? foot_h + 1 : 0), room = c->h - 2 - others;
+    d->text_rows = text_h;
+    d->text_h = text_h = text_h <= room ? text_h : room > 3 ? room : text_h < 3 ? text_h : 3;
+    d->top = d->top > d->text_rows - text_h ? d->text_rows - text_h : d->top;
+    int h = others + text_h < c->h - 2 ? others + text_h : c->h - 2;
     struct rect r = {(c->h - h) / 2, (c->w - w) / 2, h, w};
-    struct rect in =
-        frame_panel(c, r, d->title, d->destructive ? "Enter do it · Esc leave it" : "Enter go · Esc leave");
+    char keys[96];
+    snprintf(keys, sizeof keys, "%s%s", d->text_rows > text_h ? "PgDn more · " : "",
+             d->foot ? d->foot : d->destructive ? "Enter do it · Esc leave it" : "Enter go · Esc leave");
+    struct rect in = frame_panel(c, r, d->title, keys);
     int y = in.y;
     c->cursor_y = c->cursor_x = -1;
-    block_paint(&d->text, c, (struct rect){y, in.x, text_h < in.h ? text_h : in.h, in.w}, 0, 0, true);
+    block_paint(&d->text, c, (struct rect){y, in.x, text_h < in.h ? text_h : in.h, in.w}, d->top, 0, true);
     y += text_h + (text_h ? 1 : 0);
     int end = in.y + in.h;
     if (d->form.n && y < end)

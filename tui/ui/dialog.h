@@ -14,6 +14,8 @@ struct dialog {
     struct form form;
     char required[300];     /* must stand in the last field before Enter acts; "" nothing */
     char wrong[160];        /* why Enter did not act */
+    const char *foot;       /* what Enter and Esc do; NULL: as of any question */
+    int top, text_h, text_rows;     /* text that is longer than the screen scrolls; the last two by the last paint */
     bool destructive;
     struct slice subject;   /* heap copy: what it is about */
     int64_t number;         /* the opener's */
@@ -21,6 +23,7 @@ struct dialog {
     void (*equivalent)(struct dialog *d, struct buf *out);
     /* True closes the dialog; else `wrong` says why not. */
     bool (*submit)(struct dialog *d, void *ctx);
+    void (*leave)(struct dialog *d, void *ctx);     /* before Esc closes it; NULL: nothing to do */
     void *ctx;
 };
 void dialog_open(struct dialog *d, const char *title, struct slice subject);     /* then fill the form */

@@ -118,13 +118,14 @@ static int tab_width(const struct canvas *c, const struct frame_tab *tab) {
            (int)strlen(trouble);
 }
 
-int frame_tabs(struct canvas *c, int y, struct frame_tab *tabs, int n, const char *filter) {
+int frame_tabs(struct canvas *c, int y, struct frame_tab *tabs, int n, const char *filter, const char *marked) {
     int total = 1, x = 1;
     canvas_fill(c, y, 0, c->w, ROLE_text, ' ');
     for (int i = 0; i < n; i++)
         total += tab_width(c, &tabs[i]) + 2;
     int filter_w = filter && *filter ? canvas_width(c, filter) + 4 : 0;
-    int gap = total + filter_w <= c->w + 2 ? 2 : 1;
+    int marked_w = *marked ? canvas_width(c, marked) + 2 : 0;
+    int gap = total + filter_w + marked_w <= c->w + 2 ? 2 : 1;
     for (int i = n - 1; i >= 0 && total - (gap == 1 ? n : 0) > c->w + gap; i--) { /* counts go, from the right */
         total -= tab_width(c, &tabs[i]);
         tabs[i].count[0] = '\0';
@@ -137,6 +138,11 @@ int frame_tabs(struct canvas *c, int y, struct frame_tab *tabs, int n, const cha
         canvas_fill(c, y, at, c->w - at, ROLE_text, ' ');
         canvas_put(c, y, at + 1, 1, ROLE_accent, "/");
         canvas_put_foreign(c, y, at + 3, c->w - at - 3, ROLE_input, slice_cstr(filter));
+    }
+    if (marked_w) {
+        int at = c->w - filter_w - marked_w < 1 ? 1 : c->w - filter_w - marked_w;
+        canvas_fill(c, y, at, marked_w, ROLE_text, ' ');
+        canvas_put(c, y, at + 1, marked_w - 1, ROLE_accent, marked);
     }
     return x;
 }

@@ -21,8 +21,8 @@ struct frame_hint {
 };
 void frame_status(struct canvas *c, int y, const struct snapshot *s, const struct look_env *env, const char *address,
                   bool read_only);
-/* Returns the column after the last tab. */
-int frame_tabs(struct canvas *c, int y, struct frame_tab *tabs, int n, const char *filter);
+/* marked: how many rows are, in words, "" none.  Returns the column after the last tab. */
+int frame_tabs(struct canvas *c, int y, struct frame_tab *tabs, int n, const char *filter, const char *marked);
 void frame_hints(struct canvas *c, int y, const struct frame_hint *hints, int n);
 void frame_message(struct canvas *c, int y, enum role role, const char *text);
 /* Sub tabs of an opened view: "Partitions 12 !1  Groups 7". */

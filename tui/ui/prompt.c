@@ -76,7 +76,7 @@ static void prompt_complete(struct prompt *p, int step) {
     buf_put(&next, line, at);
     if (p->chosen < 0 && (common > typed || p->n_found == 1)) {
         buf_put(&next, p->found[0].word, common);
-        if (p->n_found == 1)
+        if (p->n_found == 1 && !p->found[0].more)
             buf_puts(&next, " ");
         edit_set(&p->edit, buf_slice(&next));
         prompt_refresh(p);

@@ -10,6 +10,7 @@ struct candidate {
     char word[300];         /* replaces the last word of the line */
     char help[100];
     bool foreign;
+    bool more;              /* no blank after it: a list goes on */
 };
 /* Fills out with what can follow; returns how many. */
 typedef size_t complete_fn(void *ctx, const char *line, struct candidate *out, size_t max);

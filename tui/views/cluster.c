@@ -144,10 +144,10 @@ static const struct column broker_columns[] = {
 
 static void cluster_open(struct view *v, struct ui *u) {
     struct cluster *me = (struct cluster *)v;
-    (void)u;
     table_init(&me->table, broker_columns, sizeof broker_columns / sizeof *broker_columns);
     me->table.key = broker_key;
     me->table.trouble = broker_trouble;
+    ui_recall(u, &me->table, "Cluster");
 }
 
 static void cluster_close(struct view *v, struct ui *u) {

@@ -212,13 +212,14 @@ static const struct column member_columns[] = {
 
 static void groupv_open(struct view *v, struct ui *u) {
     struct group_view *me = (struct group_view *)v;
-    (void)u;
     table_init(&me->tables[SUB_PARTITIONS], lag_columns, sizeof lag_columns / sizeof *lag_columns);
     table_init(&me->tables[SUB_MEMBERS], member_columns, sizeof member_columns / sizeof *member_columns);
     me->tables[SUB_PARTITIONS].key = lag_key;
     me->tables[SUB_PARTITIONS].trouble = lag_trouble;
     me->tables[SUB_PARTITIONS].sort = -1;
     me->tables[SUB_MEMBERS].key = member_key;
+    ui_recall(u, &me->tables[SUB_PARTITIONS], "Group-Partitions");
+    ui_recall(u, &me->tables[SUB_MEMBERS], "Group-Members");
 }
 
 static void groupv_close(struct view *v, struct ui *u) {

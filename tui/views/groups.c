@@ -152,11 +152,12 @@ static const struct column groups_columns[] = {
 
 static void groups_open(struct view *v, struct ui *u) {
     struct groups *me = (struct groups *)v;
-    (void)u;
     table_init(&me->table, groups_columns, sizeof groups_columns / sizeof *groups_columns);
     me->table.key = group_key;
+    me->table.can_mark = true;
     me->table.trouble = group_trouble;
     table_sort_by(&me->table, "LAG");
+    ui_recall(u, &me->table, "Groups");
 }
 
 static void groups_close(struct view *v, struct ui *u) {
@@ -176,9 +177,10 @@ static void groups_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     table_paint(t, c, r, &u->env);
     const char *nothing = u->snap->groups_state == VALUE_WANTED ? "asking for the groups …"
                           : u->snap->groups_state == VALUE_FAILED ? "the groups could not be read (see 7 Log)"
-                          : t->filter[0] ? "no group matches · Esc shows all"
                                          : "no consumer group has ever committed or joined here";
-    if (t->n == 0)
+    if (t->n == 0 && t->filter[0])
+        ui_paint_no_match(u, c, r, "group");
+    else if (t->n == 0)
         canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, nothing);
 }
 

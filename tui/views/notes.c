@@ -51,6 +51,7 @@ static void notesv_open(struct view *v, struct ui *u) {
     me->table.key = note_key;
     me->table.trouble = note_trouble;
     me->table.words = note_words;
+    me->table.can_mark = true;
 }
 
 static void notesv_close(struct view *v, struct ui *u) {
@@ -74,9 +75,11 @@ static void notesv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     struct look_env env = u->env;
     env.all_stale = false;
     table_paint(&me->table, c, r, &env);
-    if (me->table.n == 0)
-        canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, me->table.filter[0] ? "no line matches · Esc shows all"
-                   : v->id == VIEW_changes ? "nothing has changed since weir began to look" : "nothing to tell");
+    if (me->table.n == 0 && me->table.filter[0])
+        ui_paint_no_match(u, c, r, "line");
+    else if (me->table.n == 0)
+        canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim,
+                   v->id == VIEW_changes ? "nothing has changed since weir began to look" : "nothing to tell");
 }
 
 static bool notesv_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {

@@ -330,7 +330,6 @@ static bool topicv_event(struct view *v, struct ui *u, const struct client_event
 
 static void topicv_open(struct view *v, struct ui *u) {
     struct topic_view *me = (struct topic_view *)v;
-    (void)u;
     table_init(&me->tables[SUB_PARTITIONS], partition_columns, sizeof partition_columns / sizeof *partition_columns);
     table_init(&me->tables[SUB_GROUPS], reader_columns, sizeof reader_columns / sizeof *reader_columns);
     table_init(&me->tables[SUB_CONFIGS], config_columns, sizeof config_columns / sizeof *config_columns);
@@ -340,6 +339,9 @@ static void topicv_open(struct view *v, struct ui *u) {
     me->tables[SUB_GROUPS].trouble = reader_trouble;
     me->tables[SUB_CONFIGS].key = config_key;
     me->tables[SUB_CONFIGS].sort = -1; /* as they come: what is set first */
+    ui_recall(u, &me->tables[SUB_PARTITIONS], "Topic-Partitions");
+    ui_recall(u, &me->tables[SUB_GROUPS], "Topic-Groups");
+    ui_recall(u, &me->tables[SUB_CONFIGS], "Topic-Configs");
     configs_ask(me, u);
 }
 
@@ -500,13 +502,15 @@ static void topicv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     if (table->n > 0)
         return;
     int y = r.y + r.h / 2;
-    if (me->sub == SUB_CONFIGS && me->config_failed)
+    if (table->filter[0] && table->n_base > 0)
+        ui_paint_no_match(u, c, r, "row");
+    else if (me->sub == SUB_CONFIGS && me->config_failed)
         canvas_put_foreign(c, y, r.x + 3, r.w - 4, ROLE_bad, slice_cstr(me->config_why));
     else
         canvas_put(c, y, r.x + 3, r.w - 4, ROLE_dim,
                    me->sub == SUB_CONFIGS  ? "asking for its configs …"
                    : me->sub == SUB_GROUPS ? "no group has committed an offset or reads here"
-                                           : "nothing matches · Esc shows all");
+                                           : "it has no partitions");
 }
 
 static struct table *topicv_table(struct view *v) {

@@ -114,9 +114,11 @@ static void topics_open(struct view *v, struct ui *u) {
     struct topics *me = (struct topics *)v;
     table_init(&me->table, topics_columns, sizeof topics_columns / sizeof *topics_columns);
     me->table.key = topic_key;
+    me->table.can_mark = true;
     me->table.trouble = topic_trouble;
     me->table.shown = topic_shown;
     me->table.filter_ctx = u;
+    ui_recall(u, &me->table, "Topics");
 }
 
 static void topics_close(struct view *v, struct ui *u) {
@@ -145,15 +147,16 @@ static void paint_first_run(struct ui *u, struct canvas *c, struct rect r) {
                         : "It acknowledges once written (durability os); data in ");
         canvas_put_middle(c, y + 1, x + at, w - at, ROLE_dim, s->data_dir);
     }
-    static const struct { const char *key, *text; } lines[] = {
-        {"n", "creates a topic"},
-        {":hello", "runs the hello test here: create, list, produce, read back"},
+    static const struct { const char *command, *text; } lines[] = {
+        {"new", "creates a topic"},
+        {"hello", "runs the hello test here: create, list, produce, read back"},
     };
+    char key[24];
     for (int i = 0; i < 2; i++) {
-        canvas_put(c, y + 3 + i, x, 9, ROLE_hint_key, lines[i].key);
+        canvas_put(c, y + 3 + i, x, 9, ROLE_hint_key, ui_key(u, lines[i].command, key));
         canvas_put(c, y + 3 + i, x + 9, w - 9, ROLE_text, lines[i].text);
     }
-    canvas_put(c, y + 5, x, 9, ROLE_hint_key, "c");
+    canvas_put(c, y + 5, x, 9, ROLE_hint_key, ui_key(u, "copy", key));
     at = 9 + canvas_put(c, y + 5, x + 9, w - 9, ROLE_text, "copies the address, for any client: ");
     at += canvas_put(c, y + 5, x + at, w - at, ROLE_dim, "kcat -b ");
     at += canvas_put_foreign(c, y + 5, x + at, w - at, ROLE_dim, s->address);
@@ -168,7 +171,8 @@ static void paint_no_link(struct ui *u, struct canvas *c, struct rect r) {
     int w = r.w < 100 ? r.w - 4 : 96, h = block_rows(&b, c, w, true);
     block_paint(&b, c, (struct rect){y - h + 1, r.x + 2, h, w}, 0, 0, true);
     block_fini(&b);
-    used = canvas_put(c, y + 2, r.x + 2, r.w - 2, ROLE_hint_key, "R");
+    char key[24];
+    used = canvas_put(c, y + 2, r.x + 2, r.w - 2, ROLE_hint_key, ui_key(u, "retry", key));
     used += canvas_put(c, y + 2, r.x + 2 + used, r.w - 2 - used, ROLE_text, " tries again   ");
     used += canvas_put(c, y + 2, r.x + 2 + used, r.w - 2 - used, ROLE_hint_key, ":connect");
     canvas_put(c, y + 2, r.x + 2 + used, r.w - 2 - used, ROLE_text, " HOST:PORT goes to another");
@@ -196,7 +200,7 @@ static void topics_paint(struct view *v, struct ui *u, struct canvas *c, struct 
         canvas_put(c, r.y + r.h / 2, r.x + 3 + used, r.w - 3 - used, ROLE_dim, " …");
     }
     if (me->table.n == 0 && me->table.filter[0])
-        canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, "no topic matches · Esc shows all");
+        ui_paint_no_match(u, c, r, "topic");
 }
 
 static bool topics_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {

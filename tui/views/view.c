@@ -52,6 +52,8 @@ void ui_fini(struct ui *u) {
             view_free(u->stack[i][--u->depth[i]], u);
     dialog_close(&u->dialog);
     time_search_fini(&u->by_time);
+    sweep_fini(&u->sweep);
+    memory_fini(&u->memory);
     notes_fini(&u->log);
     notes_fini(&u->changes);
     buf_fini(&u->copied);
@@ -101,7 +103,7 @@ void ui_set_snapshot(struct ui *u, struct snapshot *s) {
 }
 
 void ui_event(struct ui *u, const struct client_event *e) {
-    bool taken = dialog_event(u, e);
+    bool taken = dialog_event(u, e) || sweep_event(u, e);
     for (int i = 0; i < VIEW_TABS; i++)
         for (int k = 0; k < u->depth[i]; k++)
             if (u->stack[i][k]->ops->event)
@@ -156,12 +158,27 @@ static bool table_verb(struct table *t, enum verb verb) {
     return true;
 }
 
+/* What acts on all that is marked; the rest goes on with the selected row. */
+static bool marks_verb(struct ui *u, const struct table *t, enum verb verb) {
+    enum view_id id = ui_view(u)->id;
+    if (!t || t->n_marked == 0 || !(verb == VERB_COPY || verb == VERB_DELETE))
+        return false;
+    if (verb == VERB_COPY)
+        ui_copy_marked(u, t);
+    else if (id == VIEW_topics || id == VIEW_groups)
+        dialog_delete_marked(u, t, id == VIEW_topics ? ACTION_DELETE_TOPIC : ACTION_DELETE_GROUP);
+    else
+        return false;
+    return true;
+}
+
 bool ui_verb(struct ui *u, enum verb verb, const char *arg) {
     struct view *v = ui_view(u);
-    u->dirty = true;
-    if (v->ops->verb && v->ops->verb(v, u, verb, arg))
-        return true;
     struct table *t = ui_table(u);
+    u->dirty = true;
+    if (marks_verb(u, t, verb) || (v->ops->verb && v->ops->verb(v, u, verb, arg)))
+        return true;
+    t = ui_table(u);
     return t && table_verb(t, verb);
 }
 
@@ -185,6 +202,14 @@ void ui_copy(struct ui *u, struct slice text) {
     buf_put(&u->copied, text.p, text.n);
     u->copy = true;
     ui_say(u, ROLE_good, "copied: %s", text_safe(text, shown, sizeof shown));
+}
+
+const char *ui_key(const struct ui *u, const char *command, char out[24]) {
+    if (u->key_label)
+        u->key_label(u, command, out);
+    else
+        snprintf(out, 24, ":%.20s", command);
+    return out;
 }
 
 static uint64_t hash_bytes(uint64_t h, const void *p, size_t n) {
@@ -235,6 +260,12 @@ void ui_tick(struct ui *u) { ui_ticks(u, true); }
 int64_t ui_tick_us(struct ui *u) { return ui_ticks(u, false); }
 
 /* ---- the frame ---- */
+
+void ui_paint_no_match(const struct ui *u, struct canvas *c, struct rect r, const char *what) {
+    char key[24];
+    canvas_printf(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, "no %s matches · %s shows all", what,
+                  ui_key(u, "back", key));
+}
 
 static void tab_count(struct ui *u, enum view_id id, struct frame_tab *tab) {
     const struct snapshot *s = u->snap;
@@ -309,7 +340,12 @@ void ui_paint(struct ui *u, struct canvas *c) {
     }
     canvas_clear(c);
     frame_status(c, 0, u->snap, &u->env, u->address, u->read_only);
-    frame_tabs(c, 1, tabs, VIEW_TABS, t ? t->filter : NULL);
+    char marked[48] = "";
+    if (t && t->n_marked > t->n_marked_shown)
+        snprintf(marked, sizeof marked, "%d marked, %d not shown", t->n_marked, t->n_marked - t->n_marked_shown);
+    else if (t && t->n_marked)
+        snprintf(marked, sizeof marked, "%d marked", t->n_marked);
+    frame_tabs(c, 1, tabs, VIEW_TABS, t ? t->filter : NULL, marked);
     struct rect body = ui_body(u, c);
     if (body.h > 0)
         v->ops->paint(v, u, c, body);
@@ -317,8 +353,9 @@ void ui_paint(struct ui *u, struct canvas *c) {
         struct buf why = {0};
         struct slice broker = ui_broker_why(u), text = broker.n > 0 ? broker : u->snap->why;
         buf_put(&why, text.p, text.n < 400 ? text.n : 400);
+        char key[24];
         if (broker.n == 0)
-            buf_puts(&why, " · R tries again");
+            buf_printf(&why, " · %s tries again", ui_key(u, "retry", key));
         buf_put_u8(&why, 0);
         frame_message(c, c->h - 2, ROLE_bad, (const char *)why.p);
         buf_fini(&why);

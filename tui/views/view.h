@@ -79,6 +79,21 @@ struct time_search {
     size_t n_places;
 };
 
+/* What is remembered between runs of the tables: "sort" and "columns" by the table's name; see memory.c. */
+struct memory {
+    struct remembered { char *what, *name, *text; } *v;
+    size_t n;
+};
+
+/* Several things that are deleted by one question; see sweep.c. */
+enum sweep_state { SWEEP_WAITS, SWEEP_ASKED, SWEEP_DONE, SWEEP_FAILED };
+struct sweep {
+    enum client_action_kind kind;
+    struct sweep_item { char *name, *text; uint64_t id; enum sweep_state state; } *v;
+    size_t n, asked, done, failed;
+    bool going, stopped;
+};
+
 #define UI_DEPTH 4
 #define UI_WANTED 64            /* names a view may ask to be read first */
 struct ui {
@@ -94,6 +109,8 @@ struct ui {
     int depth[VIEW_TABS], tab, came_from;
     struct dialog dialog;
     struct time_search by_time;         /* of the dialog that resets offsets */
+    struct sweep sweep;
+    struct memory memory;
     char message[512];
     enum role message_role;
     struct notes log, changes;
@@ -102,7 +119,8 @@ struct ui {
     uint64_t wanted;                    /* hash of what was asked last */
     struct buf copied;                  /* to go to the clipboard */
     bool copy, editor;                  /* the app acts on them after the key */
-    bool (*run)(struct ui *u, const char *command_line);     /* by tui/cmd */
+    bool (*run)(struct ui *u, const char *command_line);     /* by tui/cmd, as the next */
+    void (*key_label)(const struct ui *u, const char *command, char out[24]);
 };
 
 void ui_init(struct ui *u, struct client *client, const char *address);
@@ -119,6 +137,11 @@ bool ui_verb(struct ui *u, enum verb verb, const char *arg);
 bool ui_can(struct ui *u, enum verb verb);
 void ui_say(struct ui *u, enum role role, const char *format, ...) WEIR_PRINTF(3, 4);   /* sanitised when painted */
 void ui_copy(struct ui *u, struct slice text);
+void ui_copy_marked(struct ui *u, const struct table *t);
+/* The first key of a command as a person spells it; unbound: ":command". */
+const char *ui_key(const struct ui *u, const char *command, char out[24]);
+/* "no topic matches · Esc shows all" in the middle of an empty list. */
+void ui_paint_no_match(const struct ui *u, struct canvas *c, struct rect r, const char *what);
 void ui_interest(struct ui *u);
 void ui_tick(struct ui *u);                                  /* the client woke us, or ui_tick_us has passed */
 int64_t ui_tick_us(struct ui *u);                            /* INT64_MAX: nothing to wait for */
@@ -141,8 +164,19 @@ void dialog_set_config(struct ui *u, struct slice topic, const char *name, const
 void dialog_delete_records(struct ui *u, const struct model_topic *t);
 void dialog_delete_group(struct ui *u, struct slice id);
 void dialog_reset_group(struct ui *u, const struct model_group *g);
+void dialog_delete_marked(struct ui *u, const struct table *t, enum client_action_kind kind);
 bool dialog_event(struct ui *u, const struct client_event *e);      /* true: a dialog had asked for it */
+bool sweep_event(struct ui *u, const struct client_event *e);
+void sweep_fini(struct sweep *b);
 void time_search_fini(struct time_search *s);
+
+void memory_put(struct memory *m, const char *what, const char *name, const char *text);    /* NULL: forget */
+void memory_fini(struct memory *m);
+/* Names a table that was just made and gives it the order and columns it had. */
+void ui_recall(struct ui *u, struct table *t, const char *name);
+void ui_recall_tabs(struct ui *u);                                  /* after the memory was read */
+void ui_remember_sort(struct ui *u, const struct table *t);
+void ui_remember_columns(struct ui *u, const struct table *t);
 
 #define VIEW(id, digit, title, ops) extern const struct view_ops ops;
 #include "tui/views/views.def"
