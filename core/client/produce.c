@@ -21,6 +21,7 @@
 struct producer {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
+    rd_kafka_topic_t *topic; /* the newest; see producer_topic */
     int acks;
     char *bootstrap;
     char *refused;          /* why the brokers, or one of them, do not let it in; NULL: they do */
@@ -79,6 +80,16 @@ static struct producer *producer_new(struct client *c, int acks, enum batch_code
     return p;
 }
 
+/* A topic that librdkafka meets in a message is looked up when its main thread next looks around, which
+ * may take a second; a topic that is named to it first is asked for at once. */
+static void producer_topic(struct producer *p, const char *name) {
+    if (p->topic != NULL && strcmp(rd_kafka_topic_name(p->topic), name) == 0)
+        return;
+    if (p->topic != NULL)
+        rd_kafka_topic_destroy(p->topic);
+    p->topic = rd_kafka_topic_new(p->rk, name, NULL);
+}
+
 /* Ended because of `refused` and not of itself. */
 static bool gave_up(const struct producer *p, rd_kafka_resp_err_t err) {
     return p->refused != NULL && (err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
@@ -87,14 +98,16 @@ static bool gave_up(const struct producer *p, rd_kafka_resp_err_t err) {
 
 static void receipt_text(struct client_event *ev, const rd_kafka_message_t *m, const struct producer *p) {
     int acks = p->acks;
-    char topic[128], why[256];
+    char topic[128];
     struct buf b = {0};
     text_safe(slice_cstr(m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : ""), topic, sizeof topic);
     if (gave_up(p, m->err)) {
         buf_puts(&b, p->refused);
+    } else if (m->err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) {
+        buf_printf(&b, "topic %s has no partition %d", topic, m->partition);
     } else if (m->err != 0) {
-        const char *text = rd_kafka_message_errstr(m);
-        buf_printf(&b, "%s: %s", rd_kafka_err2name(m->err), text_safe(slice_cstr(text), why, sizeof why));
+        /* Not rd_kafka_message_errstr: in a receipt that is the message's own bytes, without an end. */
+        buf_printf(&b, "%s: %s", rd_kafka_err2name(m->err), rd_kafka_err2str(m->err));
     } else if (m->offset >= 0) {
         buf_printf(&b, "%s/%d@%lld acks=%s", topic, m->partition, (long long)m->offset,
                    acks < 0    ? "all"
@@ -186,6 +199,7 @@ uint64_t client_produce(struct client *c, const struct produce_message *m) {
         p->older = older;
         atomic_store(&c->produce->slots[slot][codec], p);
     }
+    producer_topic(p, m->topic);
     struct owed *o = mem_alloc(sizeof *o);
     *o = (struct owed){id, wire_now_us()};
     rd_kafka_headers_t *headers = m->n_headers > 0 ? headers_of(m) : NULL;
@@ -225,6 +239,8 @@ static void producer_free(struct client *c, struct producer *p) {
     rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     take_reports(c, p);
     rd_kafka_queue_destroy(p->queue);
+    if (p->topic != NULL)
+        rd_kafka_topic_destroy(p->topic);
     rd_kafka_destroy(p->rk);
     free(p->bootstrap);
     free(p->refused);
