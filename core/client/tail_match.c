@@ -105,18 +105,18 @@ void tail_match_fini(struct tail_match *m) {
     *m = (struct tail_match){0};
 }
 
-static bool term_find(const struct tail_term *t, struct slice s, size_t *at, size_t *n) {
-    if (s.p == NULL)
+static bool term_find(const struct tail_term *t, struct slice s, size_t from, size_t *at, size_t *n) {
+    if (s.p == NULL || from > s.n)
         return false;
     if (t->is_regex) {
-        regmatch_t hit = {.rm_so = 0, .rm_eo = (regoff_t)(s.n > INT32_MAX ? INT32_MAX : s.n)};
-        if (regexec(&t->regex, (const char *)s.p, 1, &hit, REG_STARTEND) != 0)
+        regmatch_t hit = {.rm_so = (regoff_t)from, .rm_eo = (regoff_t)(s.n > INT32_MAX ? INT32_MAX : s.n)};
+        if (regexec(&t->regex, (const char *)s.p, 1, &hit, REG_STARTEND | (from > 0 ? REG_NOTBOL : 0)) != 0)
             return false;
         *at = (size_t)hit.rm_so;
         *n = (size_t)(hit.rm_eo - hit.rm_so);
         return true;
     }
-    const uint8_t *hit = memmem(s.p, s.n, t->text, t->n);
+    const uint8_t *hit = memmem(s.p + from, s.n - from, t->text, t->n);
     *at = hit != NULL ? (size_t)(hit - s.p) : 0;
     *n = t->n;
     return hit != NULL;
@@ -126,7 +126,7 @@ static bool term_has(const struct tail_term *t, struct slice s) {
     size_t at, n;
     if (t->n == 0 && !t->is_regex)
         return s.n == 0;
-    return term_find(t, s, &at, &n);
+    return term_find(t, s, 0, &at, &n);
 }
 
 static bool headers_have(const struct tail_term *t, struct slice headers, int32_t n_headers) {
@@ -164,15 +164,16 @@ bool tail_match_may(const struct tail_match *m, struct slice s) {
     return true;
 }
 
-bool tail_match_find(const struct tail_match *m, enum tail_where where, struct slice s, size_t *at, size_t *n) {
+bool tail_match_find(const struct tail_match *m, enum tail_where where, struct slice s, size_t from, size_t *at,
+                     size_t *n) {
     bool found = false;
     for (size_t i = 0; i < m->n; i++) {
         const struct tail_term *t = &m->terms[i];
-        size_t from, length;
+        size_t begin, length;
         if (t->inverse || (t->where != TAIL_ANYWHERE && t->where != where) || (t->n == 0 && !t->is_regex) ||
-            !term_find(t, s, &from, &length) || length == 0 || (found && from >= *at))
+            !term_find(t, s, from, &begin, &length) || length == 0 || (found && begin >= *at))
             continue;
-        *at = from;
+        *at = begin;
         *n = length;
         found = true;
     }

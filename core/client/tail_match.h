@@ -39,7 +39,8 @@ bool tail_match_record(const struct tail_match *m, struct slice key, struct slic
                        int32_t n_headers);
 /* False: no record whose bytes, uncompressed, lie within s can match. */
 bool tail_match_may(const struct tail_match *m, struct slice s);
-/* The first place in s (a key or a value, by `where`) that a term was looking for; false: none. */
-bool tail_match_find(const struct tail_match *m, enum tail_where where, struct slice s, size_t *at, size_t *n);
+/* The first place in s (a key or a value, by `where`), from byte `from` on, that a term looked for; false: none. */
+bool tail_match_find(const struct tail_match *m, enum tail_where where, struct slice s, size_t from, size_t *at,
+                     size_t *n);
 
 #endif

@@ -366,8 +366,8 @@ static bool part_error(struct own *o, struct tail_part *p, const struct fetch_re
     case KAFKA_OFFSET_OUT_OF_RANGE:
         /* Deleted from under us, or made anew: from what there is. */
         if (from->log_start_offset > p->next) {
-            tail_note(t, "partition %d: the records from offset %lld on were deleted, it goes on at %lld", p->partition,
-                      (long long)p->next, (long long)from->log_start_offset);
+            tail_note(t, "partition %d: %lld records were deleted, it goes on at offset %lld", p->partition,
+                      (long long)(from->log_start_offset - p->next), (long long)from->log_start_offset);
             p->next = from->log_start_offset;
         } else if (from->high_watermark >= 0 && from->high_watermark < p->next) {
             p->next = from->log_start_offset >= 0 ? from->log_start_offset : 0;

@@ -90,6 +90,10 @@ void tail_close(struct tail *t) {
 
 void tail_get_stats(struct tail *t, struct tail_stats *out) { *out = t->client->stats; }
 
+bool tail_whole(struct tail *t, uint64_t serial, struct tail_row *row) {
+    return serial >= t->client->stats.first && tail_rows(t, serial, row, 1) == 1 && row->serial == serial;
+}
+
 size_t tail_rows(struct tail *t, uint64_t from, struct tail_row *rows, size_t n) {
     size_t got = 0;
     if (from < t->client->stats.first)

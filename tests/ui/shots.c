@@ -33,6 +33,7 @@ static const struct { enum role role; uint8_t style; char letter; const char *na
     {ROLE_match, STYLE_SELECTED, '+', "match, selected"},
     {ROLE_bright, STYLE_MATCH, 'M', "bright, match"},
     {ROLE_bright, STYLE_MATCH | STYLE_SELECTED, '^', "bright, match, selected"},
+    {ROLE_text, STYLE_MATCH, 'q', "text, match"},
     {ROLE_dim, STYLE_MATCH, 'x', "dim, match"},
     {ROLE_stale, STYLE_MATCH, 'y', "stale, match"},
     {ROLE_escape, STYLE_MATCH, 'E', "escape, match"},

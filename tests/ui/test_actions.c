@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -171,6 +172,211 @@ static void test_tail(void **state) {
     assert_int_equal(w.client.spec.n_partitions, 0);
     world_keys(&w, "esc"); /* back to where we came from */
     assert_int_equal(w.screen.ui.tab, VIEW_topics);
+    world_fini(&w);
+}
+
+/* The filter is judged while it is typed, and what it found is marked. */
+static void test_filter_while_typing(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    fake_client_row(&w.client, 0, 1, SLICE("k"), SLICE("some needle here"));
+    world_keys(&w, "j j t / 'value:/(");
+    assert_non_null(strstr(world_paint(&w), "a regular expression ends with one too"));
+    world_keys(&w, "'x/");
+    assert_non_null(strstr(world_paint(&w), "is no regular expression"));
+    assert_string_equal(w.client.spec_filter, ""); /* not meant yet */
+    world_keys(&w, "ctrl-u 'value:needle");
+    assert_non_null(strstr(world_paint(&w), "header:NAME"));
+    world_keys(&w, "enter");
+    assert_string_equal(w.client.spec_filter, "value:needle");
+    world_paint(&w);
+    int marked = 0;
+    for (int x = 0; x < w.canvas.w; x++)
+        marked += (canvas_cell(&w.canvas, 4, x)->style & STYLE_MATCH) != 0;
+    assert_int_equal(marked, 6);
+    world_keys(&w, "/"); /* the one that is on stands there to be changed */
+    assert_non_null(strstr(world_paint(&w), "/ value:needle"));
+    world_keys(&w, "esc esc");
+    assert_string_equal(w.client.spec_filter, "");
+    world_fini(&w);
+}
+
+/* What is found beyond the edge is brought on the screen. */
+static void test_match_far_to_the_right(void **state) {
+    struct world w;
+    char value[600];
+    (void)state;
+    begin(&w);
+    memset(value, '.', sizeof value);
+    memcpy(value + 500, "needle", 6);
+    fake_client_row(&w.client, 0, 1, SLICE("k"), slice_of(value, sizeof value));
+    world_keys(&w, "j j t");
+    assert_null(strstr(world_paint(&w), "needle"));
+    world_keys(&w, "/ 'needle enter");
+    assert_non_null(strstr(world_paint(&w), "..needle.."));
+    world_fini(&w);
+}
+
+static void test_from_form(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j t b");
+    world_paint(&w);
+    world_keys(&w, "right right right tab ctrl-u '17 tab '3,0 enter"); /* last, beginning, end, offset */
+    assert_false(w.screen.ui.dialog.open);
+    assert_int_equal(w.client.spec.from, TAIL_OFFSET);
+    assert_int_equal(w.client.spec.value, 17);
+    assert_int_equal(w.client.spec.n_partitions, 2);
+    world_keys(&w, "b");
+    world_paint(&w);
+    world_keys(&w, "right tab ctrl-u 'noon enter");
+    assert_true(w.screen.ui.dialog.open);
+    assert_non_null(strstr(world_paint(&w), "a time is"));
+    assert_int_equal(w.client.spec.from, TAIL_OFFSET); /* nothing was changed */
+    world_keys(&w, "ctrl-u '2024-05-31 tab ctrl-u 'x enter");
+    assert_non_null(strstr(world_paint(&w), "partitions are numbers"));
+    world_keys(&w, "ctrl-u 'all enter");
+    assert_int_equal(w.client.spec.from, TAIL_TIME);
+    assert_int_equal(w.client.spec.value, 1717113600000);
+    assert_int_equal(w.client.spec.n_partitions, 0);
+    assert_true(screen_run(&w.screen, "from last 0"));
+    assert_non_null(strstr(world_paint(&w), "last N"));
+    assert_int_equal(w.client.spec.from, TAIL_TIME);
+    world_fini(&w);
+}
+
+static void test_copy_of_a_record(void **state) {
+    struct world w;
+    static char big[100000];
+    (void)state;
+    begin(&w);
+    memset(big, 'x', sizeof big);
+    fake_client_row(&w.client, 2, 1, SLICE("key1"), SLICE("val\"1"));
+    fake_client_row(&w.client, 2, 2, SLICE("tomb"), SLICE_NULL);
+    fake_client_row(&w.client, 2, 3, SLICE("k\xff"), slice_of(big, sizeof big));
+    world_keys(&w, "j j t");
+    world_paint(&w);
+    world_keys(&w, "c");
+    assert_false(w.screen.ui.copy);
+    assert_non_null(strstr(world_paint(&w), "the value has 97.7 KiB"));
+    world_keys(&w, "k c"); /* of a tombstone the key */
+    assert_true(w.screen.ui.copy);
+    assert_true(slice_is(buf_slice(&w.screen.ui.copied), "tomb"));
+    assert_non_null(strstr(world_paint(&w), "copied the key, 4 B"));
+    world_keys(&w, "k c");
+    assert_true(slice_is(buf_slice(&w.screen.ui.copied), "val\"1"));
+    world_keys(&w, "C");
+    assert_true(slice_is(buf_slice(&w.screen.ui.copied),
+                         "{\"topic\":\"clicks\",\"partition\":2,\"offset\":1,\"timestamp\":1717165579356,"
+                         "\"timestamp_type\":\"create_time\",\"key\":\"key1\",\"value\":\"val\\\"1\",\"headers\":[]}"));
+    assert_true(screen_run(&w.screen, "copy key"));
+    assert_true(slice_is(buf_slice(&w.screen.ui.copied), "key1"));
+    assert_true(screen_run(&w.screen, "copy value"));
+    assert_true(slice_is(buf_slice(&w.screen.ui.copied), "val\"1"));
+    world_fini(&w);
+}
+
+/* What leaves the ring is said when one asks for it; the record that is looked at stays. */
+static void test_ring_rolls_while_held(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    for (int i = 1; i <= 40; i++)
+        fake_client_row(&w.client, 0, i, SLICE("k"), SLICE("v"));
+    world_keys(&w, "j j t");
+    world_paint(&w);
+    world_keys(&w, "k k enter");
+    assert_non_null(strstr(world_paint(&w), "0@38"));
+    w.client.stats.first = 40;
+    assert_non_null(strstr(world_paint(&w), "0@38"));
+    world_keys(&w, "k");
+    assert_non_null(strstr(world_paint(&w), "2 records left the memory meanwhile"));
+    world_keys(&w, "k");
+    assert_non_null(strstr(world_paint(&w), "the oldest of the 1 records kept"));
+    world_fini(&w);
+}
+
+static void tick(struct world *w) {
+    w->screen.ui.env.now_us += 1000000;
+    ui_tick(&w->screen.ui);
+}
+
+/* A leader that goes and comes back, records deleted under the tail, a topic deleted and made again. */
+static void test_tail_in_trouble(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j t");
+    world_paint(&w);
+    snprintf(w.client.stats.why, sizeof w.client.stats.why, "cannot reach it");
+    w.client.stats.away = true;
+    tick(&w);
+    assert_non_null(strstr(world_paint(&w), "! no leader"));
+    assert_non_null(strstr(world_paint(&w), "cannot reach it · it is tried again"));
+    w.client.stats.away = false;
+    tick(&w);
+    assert_non_null(strstr(world_paint(&w), "the leader is back"));
+    w.client.stats.notes = 1;
+    snprintf(w.client.stats.note, sizeof w.client.stats.note, "it goes on at 70");
+    tick(&w);
+    assert_non_null(strstr(world_paint(&w), "it goes on at 70"));
+    snprintf(w.client.stats.why, sizeof w.client.stats.why, "clicks is gone");
+    w.client.stats.failed = true;
+    tick(&w);
+    assert_non_null(strstr(world_paint(&w), "✗ ended"));
+    w.client.stats.failed = false;
+    w.client.spec_topic[0] = '\0';
+    world_keys(&w, "r");
+    assert_string_equal(w.client.spec_topic, "clicks");
+    world_fini(&w);
+}
+
+/* A flood is painted at most four times a second, and a held screen counts without moving. */
+static void test_flood_is_calm(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    for (int i = 1; i <= 60; i++)
+        fake_client_row(&w.client, 0, i, SLICE("k"), SLICE("v"));
+    w.client.stats.last = 1;
+    world_keys(&w, "j j t");
+    world_paint(&w);
+    w.client.stats.last = 60;
+    assert_in_range(ui_tick_us(&w.screen.ui), 240000, 1000000);
+    w.client.stats.last = 2;
+    assert_in_range(ui_tick_us(&w.screen.ui), 90000, 110000);
+    world_keys(&w, "1"); /* not on the screen: nothing to wait for */
+    assert_true(ui_tick_us(&w.screen.ui) == INT64_MAX);
+    world_fini(&w);
+}
+
+static void test_export(void **state) {
+    struct world w;
+    char command[80], text[2048] = "", name[] = "weir-export-XXXXXX.jsonl";
+    (void)state;
+    begin(&w);
+    fake_client_row(&w.client, 2, 1, SLICE_NULL, SLICE("a\nb"));
+    fake_client_row(&w.client, 2, 2, SLICE(""), SLICE("\xff\x00\x01"));
+    world_keys(&w, "j j t");
+    world_paint(&w);
+    int fd = mkstemps(name, 6);
+    assert_true(fd >= 0);
+    snprintf(command, sizeof command, "export %s", name);
+    assert_true(screen_run(&w.screen, command)); /* never over a file that is there */
+    assert_non_null(strstr(world_paint(&w), "it is there already"));
+    close(fd);
+    unlink(name);
+    assert_true(screen_run(&w.screen, command));
+    assert_non_null(strstr(world_paint(&w), "2 records written"));
+    FILE *f = fopen(name, "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    unlink(name);
+    assert_non_null(strstr(text, "\"key\":null,\"value\":\"a\\u000ab\",\"headers\":[]}\n"));
+    assert_non_null(strstr(text, "\"key\":\"\",\"value\":null,\"value_base64\":\"/wAB\",\"headers\":[]}\n"));
     world_fini(&w);
 }
 
@@ -470,6 +676,10 @@ int main(void) {
         cmocka_unit_test(test_produce_many),
         cmocka_unit_test(test_null_value),
         cmocka_unit_test(test_tail),
+        cmocka_unit_test(test_filter_while_typing),
+        cmocka_unit_test(test_match_far_to_the_right), cmocka_unit_test(test_from_form),
+        cmocka_unit_test(test_copy_of_a_record), cmocka_unit_test(test_ring_rolls_while_held),
+        cmocka_unit_test(test_tail_in_trouble), cmocka_unit_test(test_flood_is_calm), cmocka_unit_test(test_export),
         cmocka_unit_test(test_resend),
         cmocka_unit_test(test_reset_offsets),
         cmocka_unit_test(test_reset_by_time),

@@ -53,6 +53,30 @@ static void more_records(struct world *w) {
     w->client.stats.dropped = 0;
 }
 
+static void time_passes(struct world *w) {
+    w->screen.ui.env.now_us += 1000000;
+    ui_tick(&w->screen.ui);
+}
+
+static void tail_gone(struct world *w) {
+    snprintf(w->client.stats.why, sizeof w->client.stats.why, "clicks is gone: it was deleted while it was read");
+    w->client.stats.failed = w->client.stats.finished = true;
+    time_passes(w);
+}
+
+static void tail_away(struct world *w) {
+    snprintf(w->client.stats.why, sizeof w->client.stats.why, "cannot reach kafka-2:9092: connection refused");
+    w->client.stats.away = true;
+    time_passes(w);
+}
+
+static void tail_noted(struct world *w) {
+    snprintf(w->client.stats.note, sizeof w->client.stats.note,
+             "partition 3: 5017988 records were deleted, it goes on at offset 5018000");
+    w->client.stats.notes = 1;
+    time_passes(w);
+}
+
 static void offsets_of_a_time(struct world *w) {
     struct client_place places[] = {{(char *)(uintptr_t) "orders.payment.settled.v2", 0, 5900},
                                     {(char *)(uintptr_t) "orders.payment.settled.v2", 2, 1500},
@@ -121,9 +145,17 @@ static const struct screen_case screens[] = {
     {"tail-at-end", usual, "j j t", more_records, ""},
     {"tail-held", usual, "j j t space k k", more_records, ""},
     {"tail-filtered", usual, "j j t / 'checkout enter", NULL, ""},
+    {"tail-matched", usual, "j j t / '/items|u-9|tomb/ enter", NULL, ""},
+    {"tail-filter-typed", usual, "j j t / 'key:/u-(", NULL, "'/"},
+    {"tail-from", usual, "j j t b", NULL, ""},
+    {"tail-from-wrong", usual, "j j t b right right right right tab ctrl-u 'noon enter", NULL, ""},
+    {"tail-gone", usual, "j j t", tail_gone, ""},
+    {"tail-away", usual, "j j t", tail_away, ""},
+    {"tail-noted", usual, "j j t", tail_noted, ""},
     {"tail-wrapped", usual, "j j t w", NULL, ""},
     {"record", usual, "j j t k k k k k enter", NULL, ""},
     {"record-folded", usual, "j j t k k k k k enter - -", NULL, ""},
+    {"record-whole", usual, "j j t k k k k k enter enter +", NULL, ""},
     {"record-hex", usual, "j j t k k k enter d d d", NULL, ""},
     {"produce", usual, "4", NULL, ""},
     {"produce-receipts", usual, "j j p 'hello ctrl-s", receipts, "esc"},

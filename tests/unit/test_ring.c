@@ -202,12 +202,14 @@ static void test_filter_terms(void **state) {
     size_t at, n;
     assert_int_equal(tail_match_init(&m, "a && b && c && d && e && f && g && h && i", &e), ERR_INVALID);
     assert_int_equal(tail_match_init(&m, "value:/x[0-9]+/ && !key:y && ok", &e), OK);
-    assert_true(tail_match_find(&m, TAIL_VALUE, SLICE("..x123 ok"), &at, &n));
+    assert_true(tail_match_find(&m, TAIL_VALUE, SLICE("..x123 ok"), 0, &at, &n));
     assert_int_equal(at, 2);
     assert_int_equal(n, 4);
-    assert_true(tail_match_find(&m, TAIL_KEY, SLICE("x123 ok"), &at, &n));
+    assert_true(tail_match_find(&m, TAIL_KEY, SLICE("x123 ok"), 0, &at, &n));
     assert_int_equal(at, 5);
-    assert_false(tail_match_find(&m, TAIL_KEY, SLICE("y x123"), &at, &n));
+    assert_false(tail_match_find(&m, TAIL_KEY, SLICE("y x123"), 0, &at, &n));
+    assert_true(tail_match_find(&m, TAIL_VALUE, SLICE("..x123 ok x9"), 6, &at, &n));
+    assert_int_equal(at, 7);
     assert_true(tail_match_may(&m, SLICE("is ok")));
     assert_false(tail_match_may(&m, SLICE("is not")));
     tail_match_fini(&m);

@@ -44,8 +44,11 @@ bool cmd_filter(struct screen *s, const struct command *c, const char *arg) {
         ui_refilter(&s->ui);
         return true;
     }
-    snprintf(s->typed_filter, sizeof s->typed_filter, "%s", t ? t->filter : "");
+    struct view *v = ui_view(&s->ui);
+    snprintf(s->typed_filter, sizeof s->typed_filter, "%s", t ? t->filter : v->ops->filter ? v->ops->filter(v) : "");
     prompt_open(&s->prompt, '/', s->typed_filter, NULL, NULL);
+    if (!t)
+        ui_verb(&s->ui, VERB_FILTERING, s->typed_filter);
     return true;
 }
 
@@ -155,6 +158,7 @@ bool cmd_refresh(struct screen *s, const struct command *c, const char *arg) {
     (void)c;
     (void)arg;
     client_refresh(s->ui.client);
+    ui_verb(&s->ui, VERB_REFRESH, "");
     return true;
 }
 

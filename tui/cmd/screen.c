@@ -61,6 +61,8 @@ static void filter_typed(struct screen *s, enum prompt_result result) {
         table_set_filter(t, text);
     else if (result == PROMPT_DONE)
         ui_verb(&s->ui, VERB_FILTER, text);
+    else if (result == PROMPT_CHANGED)
+        ui_verb(&s->ui, VERB_FILTERING, text);
     ui_refilter(&s->ui);
 }
 

@@ -27,7 +27,6 @@
 #define FRAME_US 16667
 #define FRAME_SSH_US 50000
 #define FRAME_QUEUED_US 100000
-#define COPY_MAX (64 * 1024)
 #define PAIRS_MAX 250
 
 struct pair_entry { int32_t fg, bg; };
@@ -311,10 +310,10 @@ static void put_base64(struct buf *out, const uint8_t *p, size_t n) {
 
 bool term_copy(struct slice text) {
     static const char *const without[] = {"linux", "vt", "dumb", "ansi", NULL};
-    if (term.gone || term_name_has(without) || text.n > COPY_MAX)
+    if (term.gone || term_name_has(without) || text.n > TERM_COPY_MAX)
         return false;
     struct buf safe = {0}, sequence = {0};
-    text_sanitize(&safe, text, COPY_MAX);
+    text_sanitize(&safe, text, TERM_COPY_MAX);
     buf_puts(&sequence, "\033]52;c;");
     put_base64(&sequence, safe.p, safe.n);
     buf_puts(&sequence, "\a");

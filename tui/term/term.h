@@ -41,6 +41,7 @@ void term_resized(void);
 void term_stop(void);               /* ctrl-z: gives the terminal back and stops; returns when continued */
 void term_leave(void);              /* for a child program ($EDITOR) */
 void term_return(void);
+#define TERM_COPY_MAX (64 * 1024)
 /* To the clipboard by OSC 52; text is sanitised.  False: too long, or the terminal is known not to have it. */
 bool term_copy(struct slice text);
 

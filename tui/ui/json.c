@@ -7,16 +7,17 @@
 enum token { TOKEN_END, TOKEN_BAD, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_COLON, TOKEN_COMMA, TOKEN_STRING, TOKEN_NUMBER,
              TOKEN_WORD };
 struct scan { struct slice s; size_t at, from; };
-#define NEST_MAX 512
 
 static bool is_blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 static enum token scan_string(struct scan *j) {
     for (j->at++; j->at < j->s.n; j->at++) {
         uint8_t c = j->s.p[j->at];
-        if (c == '\\')
+        if (c == '\\' && j->at + 1 < j->s.n) {
             j->at++;
-        else if (c == '"')
+            if (!memchr("\"\\/bfnrtu", j->s.p[j->at], 9))
+                return TOKEN_BAD;
+        } else if (c == '"')
             return j->at++, TOKEN_STRING;
         else if (c < 0x20)
             return TOKEN_BAD;
@@ -25,17 +26,28 @@ static enum token scan_string(struct scan *j) {
     return TOKEN_END;
 }
 
+static size_t scan_digits(struct scan *j) {
+    size_t n = 0;
+    for (; j->at < j->s.n && j->s.p[j->at] >= '0' && j->s.p[j->at] <= '9'; n++)
+        j->at++;
+    return n;
+}
+
 static enum token scan_number(struct scan *j) {
-    size_t digits = 0;
     j->at += j->s.p[j->at] == '-';
-    for (; j->at < j->s.n; j->at++) {
-        uint8_t c = j->s.p[j->at];
-        if (c >= '0' && c <= '9')
-            digits++;
-        else if (!(c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-'))
-            break;
+    size_t from = j->at, whole = scan_digits(j);
+    bool good = whole == 1 || (whole > 1 && j->s.p[from] != '0');
+    if (good && j->at < j->s.n && j->s.p[j->at] == '.') {
+        j->at++;
+        good = scan_digits(j) > 0;
     }
-    return digits ? TOKEN_NUMBER : TOKEN_BAD;
+    if (good && j->at < j->s.n && (j->s.p[j->at] | 32) == 'e') {
+        j->at++;
+        j->at += j->at < j->s.n && (j->s.p[j->at] == '+' || j->s.p[j->at] == '-');
+        good = scan_digits(j) > 0;
+    }
+    /* A number that the end cut is as good as none: it is the end. */
+    return good ? TOKEN_NUMBER : j->at == j->s.n && whole > 0 ? TOKEN_END : TOKEN_BAD;
 }
 
 static enum token scan_next(struct scan *j) {
@@ -65,7 +77,7 @@ static enum token scan_next(struct scan *j) {
 /* Grammar with a bit per level (object or array) and what may come next. */
 bool json_is(struct slice s, bool cut_short) {
     struct scan j = {.s = s};
-    uint8_t nest[NEST_MAX];
+    uint8_t nest[JSON_DEPTH_MAX];
     int depth = 0;
     enum { WANT_VALUE, WANT_VALUE_OR_CLOSE, WANT_KEY, WANT_KEY_OR_CLOSE, WANT_COLON, WANT_COMMA, WANT_NOTHING } want =
         WANT_VALUE;
@@ -74,7 +86,7 @@ bool json_is(struct slice s, bool cut_short) {
         enum token t = scan_next(&j);
         bool value = t == TOKEN_STRING || t == TOKEN_NUMBER || t == TOKEN_WORD || t == TOKEN_OPEN;
         if (t == TOKEN_END)
-            return want == WANT_NOTHING || (cut_short && any && depth > 0);
+            return (want == WANT_NOTHING && j.from == s.n) || (cut_short && any && depth > 0);
         if (t == TOKEN_BAD || want == WANT_NOTHING)
             return false;
         any = true;
@@ -97,7 +109,7 @@ bool json_is(struct slice s, bool cut_short) {
         } else if (!value) {
             return false;
         } else if (t == TOKEN_OPEN) {
-            if (depth == NEST_MAX)
+            if (depth == JSON_DEPTH_MAX)
                 return false;
             nest[depth++] = s.p[j.from];
             want = s.p[j.from] == '{' ? WANT_KEY_OR_CLOSE : WANT_VALUE_OR_CLOSE;

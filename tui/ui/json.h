@@ -5,6 +5,8 @@
 
 #include "tui/ui/block.h"
 
+#define JSON_DEPTH_MAX 512      /* nested deeper it is text */
+
 /* True when the whole text is one JSON value (cut_short: as far as it goes). */
 bool json_is(struct slice s, bool cut_short);
 /* Appends the pretty form; containers deeper than `depth` levels stand folded on one line ({… 3}). */

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define SHOWN_MAX ((size_t)1024 * 1024)     /* of a key, of a value: more is for a file */
+
 const char *decode_name(enum decode d) {
     static const char *const names[DECODE_N] = {"auto", "json", "text", "hex"};
     return names[d];
@@ -25,14 +27,21 @@ static bool looks_like_text(struct slice s) {
 static void put_hex(struct block *b, struct slice s) {
     for (size_t at = 0; at < s.n; at += 16) {
         size_t n = s.n - at < 16 ? s.n - at : 16;
-        char text[17];
+        char text[17], hex[64] = "";
+        size_t used = 0;
         block_line(b, 0);
         block_printf(b, ROLE_dim, "%06zx  ", at);
-        for (size_t i = 0; i < 16; i++)
+        for (size_t i = 0, from = 0; i < 16; i++) { /* a run for what has one colour, so that a megabyte is no burden */
+            bool zero = i < n && s.p[at + i] == 0;
             if (i < n)
-                block_printf(b, s.p[at + i] ? ROLE_text : ROLE_zero, "%02x%s", s.p[at + i], i == 7 ? "  " : " ");
+                used += (size_t)snprintf(hex + used, sizeof hex - used, "%02x%s", s.p[at + i], i == 7 ? "  " : " ");
             else
-                block_own(b, ROLE_text, i == 7 ? "    " : "   ");
+                used += (size_t)snprintf(hex + used, sizeof hex - used, i == 7 ? "    " : "   ");
+            if (i == 15 || zero != (i + 1 < n && s.p[at + i + 1] == 0)) {
+                block_own(b, zero ? ROLE_zero : ROLE_text, hex + from);
+                from = used;
+            }
+        }
         for (size_t i = 0; i < n; i++)
             text[i] = s.p[at + i] >= 0x20 && s.p[at + i] < 0x7f ? (char)s.p[at + i] : '.';
         text[n] = '\0';
@@ -62,13 +71,15 @@ static void put_bytes(struct block *b, const char *name, struct slice s, size_t 
         block_own(b, ROLE_zero, "  ∅ null");
         return;
     }
-    bool cut = s.n < bytes;
+    bool cut = s.n < bytes || s.n > SHOWN_MAX;
+    if (s.n > SHOWN_MAX)
+        s.n = SHOWN_MAX;
     if (decode == DECODE_AUTO)
         decode = json_is(s, cut) ? DECODE_JSON : looks_like_text(s) ? DECODE_TEXT : DECODE_HEX;
     if (decode == DECODE_JSON && !json_is(s, cut))
         decode = DECODE_TEXT;
     block_printf(b, ROLE_dim, "  %s  %s%s", fmt_bytes(size, (int64_t)bytes, false), decode_name(decode),
-                 cut ? "  (the beginning)" : "");
+                 !cut ? "" : s.n < SHOWN_MAX ? "  (the beginning)" : "  (the first MiB)");
     if (bytes == 0)
         return;
     if (decode == DECODE_JSON)
@@ -101,7 +112,7 @@ void record_block(struct block *b, const struct tail_row *row, enum decode decod
     put_bytes(b, "VALUE", row->value, row->value_bytes, decode, fold);
 }
 
-/* ---- export ---- */
+/* ---- export: the form of `weir tail -o json` ---- */
 
 static bool is_utf8(struct slice s) {
     for (size_t at = 0; at < s.n;) {
@@ -113,25 +124,30 @@ static bool is_utf8(struct slice s) {
     return true;
 }
 
-static void put_json_bytes(struct buf *out, struct slice s) {
+static void put_text_json(struct buf *out, struct slice s) {
+    buf_puts(out, "\"");
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            buf_printf(out, "\\%c", s.p[i]);
+        else if (s.p[i] < 0x20 || s.p[i] == 0x7f)
+            buf_printf(out, "\\u%04x", s.p[i]);
+        else
+            buf_put_u8(out, s.p[i]);
+    buf_puts(out, "\"");
+}
+
+/* "NAME": text; where the bytes are no UTF-8 null and "NAME_base64": nothing is lost. */
+static void put_json_bytes(struct buf *out, const char *name, struct slice s) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    if (!s.p) {
-        buf_puts(out, "null");
+    buf_printf(out, "\"%s\":", name);
+    if (s.p && is_utf8(s)) {
+        put_text_json(out, s);
         return;
     }
-    if (is_utf8(s)) {
-        buf_puts(out, "\"");
-        for (size_t i = 0; i < s.n; i++)
-            if (s.p[i] == '"' || s.p[i] == '\\')
-                buf_printf(out, "\\%c", s.p[i]);
-            else if (s.p[i] < 0x20 || s.p[i] == 0x7f)
-                buf_printf(out, "\\u%04x", s.p[i]);
-            else
-                buf_put_u8(out, s.p[i]);
-        buf_puts(out, "\"");
+    buf_puts(out, "null");
+    if (!s.p)
         return;
-    }
-    buf_puts(out, "{\"base64\":\"");
+    buf_printf(out, ",\"%s_base64\":\"", name);
     for (size_t i = 0; i < s.n; i += 3) {
         uint32_t v = (uint32_t)s.p[i] << 16 | (i + 1 < s.n ? (uint32_t)s.p[i + 1] << 8 : 0) |
                      (i + 2 < s.n ? s.p[i + 2] : 0u);
@@ -140,27 +156,30 @@ static void put_json_bytes(struct buf *out, struct slice s) {
         buf_put_u8(out, i + 1 < s.n ? (uint8_t)digits[v >> 6 & 63] : '=');
         buf_put_u8(out, i + 2 < s.n ? (uint8_t)digits[v & 63] : '=');
     }
-    buf_puts(out, "\"}");
+    buf_puts(out, "\"");
 }
 
 void record_json(struct buf *out, struct slice topic, const struct tail_row *row) {
     struct slice rest = row->headers;
     struct record_header h;
     const char *between = "";
-    buf_puts(out, "{\"topic\":");
-    put_json_bytes(out, topic);
-    buf_printf(out, ",\"partition\":%" PRId32 ",\"offset\":%" PRId64 ",\"timestamp\":%" PRId64 ",\"key\":",
-               row->partition, row->offset, row->timestamp_ms);
-    put_json_bytes(out, row->key);
-    buf_puts(out, ",\"value\":");
-    put_json_bytes(out, row->value);
+    buf_puts(out, "{");
+    put_json_bytes(out, "topic", topic);
+    buf_printf(out,
+               ",\"partition\":%" PRId32 ",\"offset\":%" PRId64 ",\"timestamp\":%" PRId64
+               ",\"timestamp_type\":\"%s\",",
+               row->partition, row->offset, row->timestamp_ms, row->append_time ? "log_append_time" : "create_time");
+    put_json_bytes(out, "key", row->key);
+    buf_puts(out, ",");
+    put_json_bytes(out, "value", row->value);
+    if (row->key.n < row->key_bytes || row->value.n < row->value_bytes) /* larger than what the tail keeps */
+        buf_printf(out, ",\"key_bytes\":%zu,\"value_bytes\":%zu,\"cut\":true", row->key_bytes, row->value_bytes);
     buf_puts(out, ",\"headers\":[");
     while (rest.n > 0 && record_header_next(&rest, &h) == OK) {
-        buf_puts(out, between);
-        buf_puts(out, "{\"key\":");
-        put_json_bytes(out, h.key);
-        buf_puts(out, ",\"value\":");
-        put_json_bytes(out, h.value);
+        buf_printf(out, "%s{", between);
+        put_json_bytes(out, "key", h.key);
+        buf_puts(out, ",");
+        put_json_bytes(out, "value", h.value);
         buf_puts(out, "}");
         between = ",";
     }

@@ -2,75 +2,53 @@
  *
  *   live: the newest row is the last one on the screen, no bar
  *   held: (Space, or moving up) nothing moves; what comes is counted
+ *   record: closed -Enter-> below the rows -Enter-> the whole page -Enter-> closed
  *
  * The rows on screen are those of the last tail_rows call; while held and not
  * scrolled it is not called again, so they stay even when the ring has moved on. */
-#include "tui/views/record.h"
+#include "tui/views/tail_view.h"
 
-#include "core/base/text.h"
+#include "tui/term/term.h"
+#include "tui/ui/json.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#define ROWS_MAX 400
-#define LAST_N 200
-#define PAINT_US 100000     /* live: ten pictures a second are more than an eye reads */
+#define PAINT_US 100000             /* live: ten pictures a second are more than an eye reads */
+#define PAGE_US 250000              /* where each would be a whole new page, four are */
+#define LINE_BYTES_PER_S 32000      /* what a terminal far away takes without growing slow */
 #define HELD_US 250000
 #define FOLD_DEFAULT 3
+#define CUT_BYTES ((size_t)4 * 1024 * 1024)
+#define PEEK_BYTES 8192
 
-struct tail_view {
-    struct view view;
-    struct tail *tail;
-    struct tail_stats stats;
-    char topic[300], filter[256], from_text[64];
-    enum tail_from from;
-    int64_t value;
-    int32_t partitions[64];
-    size_t n_partitions;        /* 0 all */
-    bool live, wrap, detail;
-    uint64_t bottom;            /* serial of the last row on screen */
-    uint64_t selected;          /* serial */
-    uint64_t seen;              /* stats.last when held */
-    int64_t painted_us;
-    struct tail_row *rows;      /* of the last fetch */
-    size_t n_rows;
-    uint64_t fetched_from;
-    size_t fetched_n;
-    int key_w, scroll;          /* detail scroll */
-    int list_h;
-    enum decode decode;
-    int fold;
-    struct block record;
-    uint64_t record_serial;
-    bool failed;
-    char why[300];
-};
-
-static void tail_stop(struct tail_view *me) {
+static void tail_stop(struct tail_view *me, struct ui *u) {
+    tail_view_export_stop(me, u, "another tail was begun");
     if (me->tail)
         tail_close(me->tail);
     me->tail = NULL;
     me->stats = (struct tail_stats){.distance = -1};
     me->n_rows = me->fetched_n = 0;
-    me->bottom = me->selected = me->seen = me->record_serial = 0;
+    me->bottom = me->selected = me->seen = me->record_serial = me->notes = 0;
+    me->away = false;
     me->key_w = 6;
 }
 
-static void tail_start(struct tail_view *me, struct ui *u) {
+void tail_view_start(struct tail_view *me, struct ui *u) {
     struct error e;
-    tail_stop(me);
+    tail_stop(me, u);
+    tail_match_fini(&me->match);
     me->live = true;
-    me->detail = false;
+    me->detail = DETAIL_CLOSED;
     me->failed = false;
     if (!me->topic[0])
         return;
     struct tail_spec spec = {
         .topic = me->topic, .partitions = me->partitions, .n_partitions = me->n_partitions,
         .from = me->from, .value = me->value, .filter = me->filter[0] ? me->filter : NULL,
+        .cut_bytes = CUT_BYTES, .peek_bytes = PEEK_BYTES,
     };
-    if (tail_open(u->client, &spec, &me->tail, &e) != OK) {
+    if (tail_match_init(&me->match, spec.filter, &e) != OK || tail_open(u->client, &spec, &me->tail, &e) != OK) {
         me->tail = NULL;
         me->failed = true;
         snprintf(me->why, sizeof me->why, "%.290s", e.text);
@@ -78,26 +56,20 @@ static void tail_start(struct tail_view *me, struct ui *u) {
     u->dirty = true;
 }
 
-static void tail_from_default(struct tail_view *me) {
-    me->from = TAIL_LAST_N;
-    me->value = LAST_N;
-    snprintf(me->from_text, sizeof me->from_text, "last %d", LAST_N);
-}
-
 static void tailv_open(struct view *v, struct ui *u) {
     struct tail_view *me = (struct tail_view *)v;
     (void)u;
-    me->rows = mem_zalloc(ROWS_MAX * sizeof *me->rows);
+    me->rows = mem_zalloc(TAIL_ROWS_MAX * sizeof *me->rows);
     me->fold = FOLD_DEFAULT;
     me->key_w = 6;
     me->stats.distance = -1;
-    tail_from_default(me);
+    tail_view_from_default(me);
 }
 
 static void tailv_close(struct view *v, struct ui *u) {
     struct tail_view *me = (struct tail_view *)v;
-    (void)u;
-    tail_stop(me);
+    tail_stop(me, u);
+    tail_match_fini(&me->match);
     block_fini(&me->record);
     free(me->rows);
 }
@@ -108,312 +80,91 @@ void ui_tail_topic(struct ui *u, struct slice topic, int32_t partition, int64_t 
     me->partitions[0] = partition;
     me->n_partitions = partition >= 0 ? 1 : 0;
     me->filter[0] = '\0';
-    tail_from_default(me);
-    if (offset >= 0) {
-        me->from = TAIL_OFFSET;
-        me->value = offset;
-        snprintf(me->from_text, sizeof me->from_text, "offset %" PRId64, offset);
-    }
+    tail_view_from_default(me);
+    if (offset >= 0)
+        tail_view_from_offset(me, offset);
     ui_tab(u, VIEW_tail);
-    tail_start(me, u);
+    tail_view_start(me, u);
+}
+
+/* ---- time passes ---- */
+
+/* How long a picture stands: the more of the page changes, the longer, so that a line is never flooded. */
+static int64_t paint_us(const struct tail_view *me, const struct tail_stats *now) {
+    if (!me->live || now->last == me->stats.last)
+        return HELD_US;
+    uint64_t rows = now->last - me->stats.last, page = me->list_h > 0 ? (uint64_t)me->list_h : 1;
+    bool whole = rows >= page;
+    int64_t us = (int64_t)(whole ? page : rows) * me->page_w * 1000000 / LINE_BYTES_PER_S;
+    int64_t least = whole ? PAGE_US : PAINT_US;
+    return us > least ? us : least;
+}
+
+static bool has_news(const struct tail_view *me, const struct tail_stats *now) {
+    return now->last != me->stats.last || now->dropped != me->stats.dropped || now->scanned != me->stats.scanned ||
+           now->failed != me->stats.failed || now->distance != me->stats.distance || now->away != me->away ||
+           now->notes != me->notes || now->at_end != me->stats.at_end;
+}
+
+static void tell_news(struct tail_view *me, struct ui *u) {
+    const struct tail_stats *s = &me->stats;
+    if (s->notes != me->notes)
+        ui_say(u, ROLE_warn, "%s", s->note);
+    else if (s->away && !me->away)
+        ui_say(u, ROLE_bad, "%s · it is tried again", s->why);
+    else if (!s->away && me->away && !s->failed)
+        ui_say(u, ROLE_good, "the leader is back; the tail goes on where it was");
+    me->notes = s->notes;
+    me->away = s->away;
 }
 
 static bool tailv_tick(struct view *v, struct ui *u) {
     struct tail_view *me = (struct tail_view *)v;
-    uint64_t last = me->stats.last, dropped = me->stats.dropped, scanned = me->stats.scanned;
-    bool failed = me->stats.failed;
-    int64_t distance = me->stats.distance;
-    if (!me->tail || u->env.now_us - me->painted_us < (me->live ? PAINT_US : HELD_US))
+    struct tail_stats now;
+    if (tail_view_exporting(me))
+        tail_view_export_step(me, u);
+    if (!me->tail || ui_view(u) != v)
         return false;
-    tail_get_stats(me->tail, &me->stats);
-    return me->stats.last != last || me->stats.dropped != dropped || me->stats.scanned != scanned ||
-           me->stats.failed != failed || me->stats.distance != distance;
+    tail_get_stats(me->tail, &now);
+    if (!has_news(me, &now) || u->env.now_us - me->painted_us < paint_us(me, &now))
+        return false;
+    me->stats = now;
+    tell_news(me, u);
+    return true;
 }
 
 /* Something new since the paint: look again when the eye has had its time. */
 static int64_t tailv_tick_us(struct view *v, struct ui *u) {
     struct tail_view *me = (struct tail_view *)v;
     struct tail_stats now;
-    if (!me->tail)
+    if (tail_view_exporting(me))
+        return 0;
+    if (!me->tail || ui_view(u) != v)
         return INT64_MAX;
     tail_get_stats(me->tail, &now);
-    if (now.scanned == me->stats.scanned && now.last == me->stats.last && now.distance == me->stats.distance)
+    if (!has_news(me, &now))
         return INT64_MAX;
-    int64_t due = me->painted_us + (me->live ? PAINT_US : HELD_US) - u->env.now_us;
+    int64_t due = me->painted_us + paint_us(me, &now) - u->env.now_us;
     return due > 0 ? due : 0;
 }
 
-/* Brings the rows [bottom - h + 1, bottom] here; held and unchanged ones are here already. */
-static void tail_fetch(struct tail_view *me, int h) {
-    if (me->live)
-        me->bottom = me->selected = me->stats.last;
-    if (me->bottom > me->stats.last)
-        me->bottom = me->stats.last;
-    size_t want = (size_t)(h < 1 ? 1 : h > ROWS_MAX ? ROWS_MAX : h);
-    uint64_t from = me->bottom >= want ? me->bottom - want + 1 : 1;
-    if (from == me->fetched_from && want == me->fetched_n && me->n_rows > 0 &&
-        me->rows[me->n_rows - 1].serial == me->bottom)
-        return;
-    me->n_rows = tail_rows(me->tail, from, me->rows, want);
-    while (me->n_rows > 0 && me->rows[me->n_rows - 1].serial > me->bottom)
-        me->n_rows--;
-    if (me->n_rows == 0) { /* all of them left the ring: the oldest there are */
-        me->n_rows = tail_rows(me->tail, me->stats.first, me->rows, want);
-        if (me->n_rows > 0)
-            me->bottom = me->rows[me->n_rows - 1].serial;
-    }
-    me->fetched_from = from;
-    me->fetched_n = want;
-    if (me->n_rows > 0 && me->selected < me->rows[0].serial)
-        me->selected = me->rows[0].serial;
-    if (me->selected > me->bottom)
-        me->selected = me->bottom;
-}
+/* ---- moving ---- */
 
-static const struct tail_row *tail_selected(const struct tail_view *me) {
+const struct tail_row *tail_view_selected(const struct tail_view *me) {
     for (size_t i = 0; i < me->n_rows; i++)
         if (me->rows[i].serial == me->selected)
             return &me->rows[i];
     return NULL;
 }
 
-/* ---- painting ---- */
-
-static void paint_title(struct tail_view *me, struct ui *u, struct canvas *c, struct rect r) {
-    char text[64], number[FORMAT_SIZE], other[FORMAT_SIZE];
-    const struct tail_stats *s = &me->stats;
-    int right = r.x + r.w - 1, x = r.x + 1;
-    if (me->live)
-        snprintf(text, sizeof text,
-                 s->finished                     ? "● finished"
-                 : s->at_end || s->distance == 0 ? "● live"
-                                                 : "● catching up");
-    else
-        snprintf(text, sizeof text, "○ held, %s new", fmt_group(number, (int64_t)(s->last - me->seen)));
-    int w = canvas_width(c, text);
-    canvas_put(c, r.y, right - w, w, me->live ? ROLE_good : ROLE_warn, text);
-    right -= w + 2;
-    /* What must always be there: drops and the distance from the end. */
-    snprintf(text, sizeof text, "%s dropped", fmt_count(number, (int64_t)s->dropped, 9, u->env.exact));
-    w = canvas_width(c, text);
-    canvas_put(c, r.y, right - w, w, s->dropped ? ROLE_warn : ROLE_dim, text);
-    right -= w + 2;
-    if (s->distance < 0)
-        snprintf(text, sizeof text, "… behind");
-    else
-        snprintf(text, sizeof text, "%s behind", fmt_count(number, s->distance, 9, u->env.exact));
-    w = canvas_width(c, text);
-    canvas_put(c, r.y, right - w, w, s->distance > 0 ? ROLE_text : ROLE_dim, text);
-    right -= w + 2;
-    x += canvas_put_middle(c, r.y, x, right - x < 40 ? right - x : 40, ROLE_bright, slice_cstr(me->topic)) + 2;
-    if (me->n_partitions == 1)
-        x += canvas_printf(c, r.y, x, right - x, ROLE_dim, "partition %" PRId32 "  ", me->partitions[0]);
-    else if (me->n_partitions > 1)
-        x += canvas_printf(c, r.y, x, right - x, ROLE_dim, "%zu partitions  ", me->n_partitions);
-    x += canvas_printf(c, r.y, x, right - x, ROLE_dim, "from %s", me->from_text) + 2;
-    if (me->filter[0] && right - x > 8) {
-        x += canvas_put(c, r.y, x, right - x, ROLE_accent, "/ ");
-        x += canvas_put_foreign(c, r.y, x, right - x < 24 ? right - x : 24, ROLE_input, slice_cstr(me->filter)) + 2;
-    }
-    if (right - x > 40 && me->filter[0])
-        x += canvas_printf(c, r.y, x, right - x, ROLE_dim, "%s of %s match  ",
-                           fmt_group(number, (int64_t)s->matched), fmt_group(other, (int64_t)s->scanned));
-    else if (right - x > 20)
-        x += canvas_printf(c, r.y, x, right - x, ROLE_dim, "%s read  ", fmt_group(number, (int64_t)s->scanned));
-    if (right - x > 12)
-        canvas_printf(c, r.y, x, right - x, ROLE_dim, "%s/s", fmt_rate(number, s->per_second, u->env.exact));
+bool tail_view_whole(struct tail_view *me, struct tail_row *row) {
+    const struct tail_row *shown = tail_view_selected(me);
+    if (!shown)
+        return false;
+    if (!tail_whole(me->tail, shown->serial, row))
+        *row = *shown;
+    return true;
 }
-
-struct tail_columns { int time_w, partition_w, offset_w, key_w, value_x; bool date; };
-
-static struct tail_columns tail_columns(struct tail_view *me, struct ui *u, const struct canvas *c, int w) {
-    struct tail_columns k = {.time_w = 12};
-    char text[FORMAT_SIZE], day[FORMAT_SIZE], first[FORMAT_SIZE] = "";
-    int64_t most = 9999999;
-    int key_max = w >= 160 ? 40 : w >= 110 ? 24 : 14;
-    for (size_t i = 0; i < me->n_rows; i++) {
-        const struct tail_row *row = &me->rows[i];
-        int key_w = row->key.p ? canvas_foreign_width(c, row->key, key_max) : 1;
-        if (key_w > key_max)
-            key_w = key_max;
-        me->key_w = key_w > me->key_w ? key_w : me->key_w; /* only ever grows: nothing jumps */
-        k.partition_w = row->partition != me->rows[0].partition ? 4 : k.partition_w;
-        most = row->offset > most ? row->offset : most;
-        fmt_day(day, row->timestamp_ms);
-        if (i == 0)
-            memcpy(first, day, sizeof first);
-        k.date = k.date || strcmp(first, day) != 0;
-    }
-    time_t now = time(NULL);
-    k.date = k.date || (first[0] && strcmp(first, fmt_day(text, (int64_t)now * 1000)) != 0);
-    k.time_w = k.date && w >= 100 ? 23 : 12;
-    const struct model_topic *t = snapshot_topic(u->snap, slice_cstr(me->topic));
-    if (me->n_partitions != 1 && !(t && t->n_partitions == 1))
-        k.partition_w = 4;
-    k.offset_w = (int)strlen(fmt_group(text, most));
-    k.key_w = me->key_w;
-    k.value_x = 3 + k.time_w + 2 + (k.partition_w ? k.partition_w + 2 : 0) + k.offset_w + 2 + k.key_w + 2;
-    return k;
-}
-
-static void paint_heads(struct canvas *c, struct rect r, const struct tail_columns *k) {
-    int x = r.x + 3;
-    canvas_put(c, r.y, x, 4, ROLE_header, "TIME");
-    x += k->time_w + 2;
-    if (k->partition_w) {
-        canvas_put(c, r.y, x + k->partition_w - 1, 1, ROLE_header, "P");
-        x += k->partition_w + 2;
-    }
-    canvas_put(c, r.y, x + k->offset_w - 6, 6, ROLE_header, "OFFSET");
-    x += k->offset_w + 2;
-    canvas_put(c, r.y, x, k->key_w, ROLE_header, "KEY");
-    canvas_put(c, r.y, r.x + k->value_x, 5, ROLE_header, "VALUE");
-}
-
-static void paint_bytes(struct canvas *c, int y, int x, int w, enum role role, struct slice s) {
-    if (!s.p)
-        canvas_put(c, y, x, w, ROLE_zero, "∅");
-    else if (s.n == 0)
-        canvas_put(c, y, x, w, ROLE_zero, "\"\"");
-    else
-        canvas_put_foreign(c, y, x, w, role, s);
-}
-
-static void paint_row_head(struct canvas *c, int y, int left, const struct tail_row *row,
-                           const struct tail_columns *k) {
-    char text[FORMAT_SIZE];
-    int x = left + 3;
-    if (row->timestamp_ms >= 0)
-        canvas_put(c, y, x, k->time_w, ROLE_dim, fmt_time(text, row->timestamp_ms, k->time_w > 12));
-    else
-        canvas_put(c, y, x, k->time_w, ROLE_zero, "–");
-    x += k->time_w + 2;
-    if (k->partition_w) {
-        canvas_printf(c, y, x, k->partition_w, ROLE_number, "%*" PRId32, k->partition_w, row->partition);
-        x += k->partition_w + 2;
-    }
-    canvas_printf(c, y, x, k->offset_w, ROLE_dim, "%*s", k->offset_w, fmt_group(text, row->offset));
-    x += k->offset_w + 2;
-    paint_bytes(c, y, x, k->key_w, ROLE_text, row->key);
-}
-
-static int value_lines(const struct canvas *c, const struct tail_row *row, int w) {
-    int lines = 0;
-    for (struct slice s = row->value; lines < 200; lines++) {
-        if (s.n == 0)
-            break;
-        size_t n = canvas_foreign_fit(c, s, w);
-        if (n == 0)
-            break;
-        s = slice_of(s.p + n, s.n - n);
-    }
-    return lines ? lines : 1;
-}
-
-static void paint_rows(struct tail_view *me, struct canvas *c, struct rect r, const struct tail_columns *k) {
-    int w = r.w - k->value_x - 1, lines = 0, y = r.y;
-    size_t first = me->n_rows;
-    if (w < 4)
-        w = 4;
-    while (first > 0) {
-        int need = me->wrap ? value_lines(c, &me->rows[first - 1], w) : 1;
-        if (lines + need > r.h && lines > 0)
-            break;
-        lines += need;
-        first--;
-    }
-    for (size_t i = first; i < me->n_rows && y < r.y + r.h; i++) {
-        const struct tail_row *row = &me->rows[i];
-        int from = y;
-        paint_row_head(c, y, r.x, row, k);
-        if (!me->wrap || row->value.n == 0) {
-            paint_bytes(c, y++, r.x + k->value_x, w, ROLE_bright, row->value);
-        } else {
-            for (struct slice s = row->value; s.n > 0 && y < r.y + r.h; y++) {
-                int used;
-                size_t n = canvas_put_raw(c, y, r.x + k->value_x, w, ROLE_bright, s, &used);
-                if (n == 0)
-                    break;
-                s = slice_of(s.p + n, s.n - n);
-            }
-            y += y == from;
-        }
-        if (!me->live && row->serial == me->selected)
-            for (int line = from; line < y; line++)
-                canvas_style(c, line, r.x, r.w, STYLE_SELECTED);
-        if (me->detail && row->serial == me->selected)
-            canvas_put_cp(c, from, r.x + 1, ROLE_accent, 0x25b8);
-    }
-}
-
-static void paint_record(struct tail_view *me, struct canvas *c, struct rect r) {
-    const struct tail_row *row = tail_selected(me);
-    char time_text[FORMAT_SIZE], number[FORMAT_SIZE];
-    canvas_fill(c, r.y, r.x, r.w, ROLE_frame, 0x2500);
-    if (!row)
-        return;
-    int x = r.x + 2;
-    canvas_put_cp(c, r.y, x - 1, ROLE_text, ' ');
-    x += canvas_printf(c, r.y, x, r.w - 4, ROLE_accent, "%" PRId32 "@%s", row->partition,
-                       fmt_group(number, row->offset));
-    x += canvas_printf(c, r.y, x, r.w - 4, ROLE_dim, "  %s %s  %s ", fmt_time(time_text, row->timestamp_ms, true),
-                       row->append_time ? "appended" : "created", decode_name(me->decode));
-    (void)x;
-    if (me->record_serial != row->serial) {
-        record_block(&me->record, row, me->decode, me->fold);
-        me->record_serial = row->serial;
-        me->scroll = 0;
-    }
-    int rows = block_rows(&me->record, c, r.w - 3, true);
-    if (me->scroll > rows - (r.h - 1))
-        me->scroll = rows - (r.h - 1);
-    if (me->scroll < 0)
-        me->scroll = 0;
-    block_paint(&me->record, c, (struct rect){r.y + 1, r.x + 2, r.h - 1, r.w - 3}, me->scroll, 0, true);
-}
-
-static void paint_empty(struct tail_view *me, struct canvas *c, struct rect r) {
-    int y = r.y + r.h / 2;
-    if (me->failed || me->stats.failed) {
-        canvas_put_foreign(c, y, r.x + 3, r.w - 6, ROLE_bad, slice_cstr(me->failed ? me->why : me->stats.why));
-    } else if (!me->topic[0]) {
-        int used = canvas_put(c, y, r.x + 3, r.w - 3, ROLE_text, "Which topic?  ");
-        used += canvas_put(c, y, r.x + 3 + used, r.w - 3 - used, ROLE_hint_key, "t");
-        used += canvas_put(c, y, r.x + 3 + used, r.w - 3 - used, ROLE_text, " on a topic of the list, or ");
-        used += canvas_put(c, y, r.x + 3 + used, r.w - 3 - used, ROLE_hint_key, ":tail");
-        canvas_put(c, y, r.x + 3 + used, r.w - 3 - used, ROLE_text, " TOPIC");
-    } else if (me->stats.last == 0) {
-        canvas_put(c, y, r.x + 3, r.w - 6, ROLE_dim,
-                   me->filter[0] ? "no record matches yet" : "no record yet; it will be here as soon as there is one");
-    }
-}
-
-static void tailv_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
-    struct tail_view *me = (struct tail_view *)v;
-    if (r.h < 3)
-        return;
-    if (me->tail)
-        tail_get_stats(me->tail, &me->stats);
-    me->painted_us = u->env.now_us;
-    if (me->topic[0])
-        paint_title(me, u, c, (struct rect){r.y, r.x, 1, r.w});
-    int detail_h = me->detail ? (r.h - 2) * 3 / 5 : 0;
-    me->list_h = r.h - 2 - detail_h;
-    if (me->tail && me->stats.last > 0) {
-        tail_fetch(me, me->list_h);
-        struct tail_columns k = tail_columns(me, u, c, r.w);
-        paint_heads(c, (struct rect){r.y + 1, r.x, 1, r.w}, &k);
-        paint_rows(me, c, (struct rect){r.y + 2, r.x, me->list_h, r.w}, &k);
-    }
-    if (me->n_rows == 0)
-        paint_empty(me, c, r);
-    if (me->stats.failed && me->n_rows > 0)
-        canvas_put_foreign(c, r.y + 1, r.x + 1, r.w - 2, ROLE_bad, slice_cstr(me->stats.why));
-    if (detail_h > 1)
-        paint_record(me, c, (struct rect){r.y + r.h - detail_h, r.x, detail_h, r.w});
-}
-
-/* ---- acting ---- */
 
 static void tail_hold(struct tail_view *me) {
     if (me->live)
@@ -421,11 +172,29 @@ static void tail_hold(struct tail_view *me) {
     me->live = false;
 }
 
-static void tail_move(struct tail_view *me, int64_t by) {
+/* What is older than the oldest is said once one asks for it. */
+static void tell_oldest(const struct tail_view *me, struct ui *u, uint64_t before) {
+    char a[FORMAT_SIZE], b[FORMAT_SIZE], key[24];
+    const struct tail_stats *s = &me->stats;
+    int64_t kept = (int64_t)(s->last + 1 - s->first);
+    if (before < s->first)
+        ui_say(u, ROLE_warn, "%s records left the memory meanwhile; this is the oldest of the %s kept",
+               fmt_group(a, (int64_t)(s->first - before)), fmt_group(b, kept));
+    else if (s->first > 1)
+        ui_say(u, ROLE_text, "this is the oldest of the %s records kept; %s reads the ones before it again",
+               fmt_group(b, kept), ui_key(u, "from", key));
+}
+
+static void tail_move(struct tail_view *me, struct ui *u, int64_t by) {
     int64_t to = (int64_t)me->selected + by;
+    uint64_t before = me->selected;
+    if (me->stats.last == 0)
+        return;
     tail_hold(me);
-    if (to < (int64_t)me->stats.first)
+    if (to < (int64_t)me->stats.first) {
         to = (int64_t)me->stats.first;
+        tell_oldest(me, u, before);
+    }
     if (to > (int64_t)me->stats.last)
         to = (int64_t)me->stats.last;
     me->selected = (uint64_t)to;
@@ -436,130 +205,118 @@ static void tail_move(struct tail_view *me, int64_t by) {
         me->bottom = (uint64_t)(to + me->list_h - 1);
 }
 
-static bool tail_set_from(struct tail_view *me, struct ui *u, const char *arg) {
-    char word[16] = "";
-    int64_t n = -1;
-    int got = sscanf(arg, "%15s %" SCNd64, word, &n);
-    if (got >= 1 && strcmp(word, "beginning") == 0)
-        me->from = TAIL_BEGINNING;
-    else if (got >= 1 && strcmp(word, "end") == 0)
-        me->from = TAIL_END;
-    else if (got == 2 && strcmp(word, "offset") == 0 && n >= 0)
-        me->from = TAIL_OFFSET;
-    else if (got == 2 && strcmp(word, "last") == 0 && n > 0)
-        me->from = TAIL_LAST_N;
-    else if (strncmp(arg, "time ", 5) == 0) {
-        int64_t ms;
-        if (text_time(arg + 5, u->wall_ms, &ms))
-            n = ms;
-        else if (got < 2)
-            goto wrong;
-        me->from = TAIL_TIME;
-    } else
-        goto wrong;
-    me->value = n;
-    snprintf(me->from_text, sizeof me->from_text, "%.60s", arg);
-    tail_start(me, u);
-    return true;
-wrong:
-    ui_say(u, ROLE_bad,
-           "from beginning, end, offset N, last N, or time 2024-05-31T12:00:00 (or 10m ago, or milliseconds)");
-    return true;
-}
-
-/* "0,3,7" or "all". */
-static bool tail_set_only(struct tail_view *me, struct ui *u, const char *arg) {
-    int32_t chosen[64];
-    size_t n = 0;
-    for (const char *p = arg; strcmp(arg, "all") != 0;) {
-        char *end;
-        long v = strtol(p, &end, 10);
-        if (end == p || v < 0 || v > INT32_MAX || n == 64 || (*end && *end != ',')) {
-            ui_say(u, ROLE_bad, "only N,N,... (up to 64 partitions), or only all");
-            return true;
-        }
-        chosen[n++] = (int32_t)v;
-        if (!*end)
-            break;
-        p = end + 1;
-    }
-    memcpy(me->partitions, chosen, n * sizeof *chosen);
-    me->n_partitions = n;
-    tail_start(me, u);
-    return true;
-}
-
-static void tail_copy(struct ui *u, const struct tail_row *row) {
-    ui_copy(u, row->value.p ? row->value : row->key);
-}
-
-static void tail_export(struct tail_view *me, struct ui *u, const char *path) {
-    struct buf line = {0};
-    char name[400];
-    size_t n = 0;
-    if (*path)
-        snprintf(name, sizeof name, "%s", path);
-    else
-        snprintf(name, sizeof name, "%s-%lld.jsonl", me->topic, (long long)time(NULL));
-    FILE *f = fopen(name, "wxe");
-    if (!f) {
-        ui_say(u, ROLE_bad, "cannot make the file %s (it must not be there yet)", name);
-        return;
-    }
-    for (uint64_t from = me->stats.first; from <= me->stats.last;) {
-        size_t got = tail_rows(me->tail, from, me->rows, ROWS_MAX);
-        for (size_t i = 0; i < got; i++) {
-            buf_clear(&line);
-            record_json(&line, slice_cstr(me->topic), &me->rows[i]);
-            n += fwrite(line.p, 1, line.n, f) == line.n;
-            from = me->rows[i].serial + 1;
-        }
-        if (got == 0)
-            break;
-    }
-    me->n_rows = me->fetched_n = 0;
-    bool whole = fclose(f) == 0;
-    ui_say(u, whole ? ROLE_good : ROLE_bad,
-           whole ? "%zu records written to %s" : "%zu records, then the disk failed: %s", n, name);
-    buf_fini(&line);
-}
-
-static bool tailv_move_verb(struct tail_view *me, enum verb verb) {
-    int page = me->list_h > 1 ? me->list_h - 1 : 1;
+/* With a record open paging and the ends are its own. */
+static bool record_move(struct tail_view *me, enum verb verb) {
+    int page = me->detail_h > 2 ? me->detail_h - 2 : 1;
     switch (verb) {
-    case VERB_UP: tail_move(me, -1); return true;
-    case VERB_DOWN: tail_move(me, 1); return true;
-    case VERB_PAGE_UP: case VERB_PAGE_DOWN:
-        if (me->detail)
-            me->scroll += verb == VERB_PAGE_UP ? -page : page;
-        else
-            tail_move(me, verb == VERB_PAGE_UP ? -page : page);
+    case VERB_PAGE_UP: me->scroll -= page; return true;
+    case VERB_PAGE_DOWN: me->scroll += page; return true;
+    case VERB_HOME: me->scroll = 0; return true;
+    case VERB_END: me->scroll = me->record_rows; return true;
+    default: return false;
+    }
+}
+
+static bool tailv_move_verb(struct tail_view *me, struct ui *u, enum verb verb) {
+    int page = me->list_h > 1 ? me->list_h - 1 : 1;
+    if (me->detail && record_move(me, verb))
         return true;
-    case VERB_HOME: tail_move(me, INT32_MIN); return true;
+    switch (verb) {
+    case VERB_UP: tail_move(me, u, -1); return true;
+    case VERB_DOWN: tail_move(me, u, 1); return true;
+    case VERB_PAGE_UP: tail_move(me, u, -page); return true;
+    case VERB_PAGE_DOWN: tail_move(me, u, page); return true;
+    case VERB_HOME: tail_move(me, u, -(int64_t)me->selected); return true;
     case VERB_END: case VERB_FOLLOW: me->live = true; return true;
     default: return false;
     }
 }
 
-static bool tailv_row_verb(struct tail_view *me, struct ui *u, enum verb verb) {
-    const struct tail_row *row = tail_selected(me);
-    if (!row)
+/* ---- acting ---- */
+
+/* To the clipboard: "key", "value" (or the key of a tombstone), "record" as a line of JSON. */
+static void tail_copy(struct tail_view *me, struct ui *u, const struct tail_row *row, const char *what) {
+    char size[FORMAT_SIZE], shown[FORMAT_SIZE], hotkey[24];
+    struct buf line = {0};
+    bool key = strcmp(what, "key") == 0 || (!*what && !row->value.p), record = strcmp(what, "record") == 0;
+    const char *name = record ? "record" : key ? "key" : "value";
+    if (*what && !key && !record && strcmp(what, "value") != 0) {
+        ui_say(u, ROLE_bad, "copy key, copy value, or copy record");
+        return;
+    }
+    if (record)
+        record_json(&line, slice_cstr(me->topic), row);
+    struct slice text = record ? buf_slice(&line) : key ? row->key : row->value;
+    if (record && text.n > 0)
+        text.n--; /* the line's end */
+    fmt_bytes(size, (int64_t)text.n, false);
+    if (!text.p) {
+        ui_say(u, ROLE_warn, "this record has no %s", name);
+    } else if (text.n > TERM_COPY_MAX) {
+        ui_say(u, ROLE_bad, "the %s has %s, the clipboard takes %s: %s writes a file", name, size,
+               fmt_bytes(shown, TERM_COPY_MAX, false), ui_key(u, "export", hotkey));
+    } else {
+        ui_copy(u, text);
+        if (record || *what)
+            ui_say(u, ROLE_good, "copied the %s, %s%s", name, size, record ? " as a line of JSON" : "");
+        else
+            ui_say(u, ROLE_good, "copied the %s, %s · %s copies the whole record", name, size,
+                   ui_key(u, "copyrecord", hotkey));
+    }
+    buf_fini(&line);
+}
+
+static bool tailv_row_verb(struct tail_view *me, struct ui *u, enum verb verb, const char *arg) {
+    struct tail_row row;
+    if (!me->tail || !tail_view_whole(me, &row))
         return false;
     switch (verb) {
     case VERB_OPEN:
         tail_hold(me);
-        me->detail = !me->detail;
-        me->record_serial = 0;
+        me->detail = me->detail == DETAIL_CLOSED  ? DETAIL_SPLIT
+                     : me->detail == DETAIL_SPLIT ? DETAIL_WHOLE
+                                                  : DETAIL_CLOSED;
         return true;
-    case VERB_COPY: tail_copy(u, row); return true;
-    case VERB_RESEND: ui_produce_record(u, slice_cstr(me->topic), row); return true;
+    case VERB_COPY: tail_copy(me, u, &row, arg); return true;
+    case VERB_COPY_RECORD: tail_copy(me, u, &row, "record"); return true;
+    case VERB_RESEND: ui_produce_record(u, slice_cstr(me->topic), &row); return true;
     default: return false;
     }
 }
 
+/* While a filter is typed: what is wrong with it, else what can be typed. */
+static void judge_filter(struct ui *u, const char *typed) {
+    struct tail_match m;
+    struct error e;
+    if (tail_match_init(&m, typed, &e) != OK) {
+        ui_say(u, ROLE_bad, "%s", e.text);
+        return;
+    }
+    bool open_ended = false;
+    for (size_t i = 0; i < m.n; i++)
+        open_ended = open_ended || (!m.terms[i].is_regex && m.terms[i].text[0] == '/');
+    tail_match_fini(&m);
+    if (open_ended)
+        ui_say(u, ROLE_dim, "as a text, beginning with a slash; a regular expression ends with one too: /x/ or /x/i");
+    else
+        ui_say(u, ROLE_dim, "text or /regex/ · key:… value:… header:NAME=… in one place · !… not · a && b both");
+}
+
+static bool tailv_record_verb(struct tail_view *me, enum verb verb) {
+    switch (verb) {
+    case VERB_WRAP: me->wrap = !me->wrap; return true;
+    case VERB_DECODE: me->decode = (enum decode)((me->decode + 1) % DECODE_N); break;
+    case VERB_FOLD: me->fold -= me->fold > 1; break;
+    case VERB_UNFOLD: me->fold += me->fold < JSON_DEPTH_MAX; break;
+    default: return false;
+    }
+    me->record_serial = 0;
+    return true;
+}
+
 static bool tailv_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {
     struct tail_view *me = (struct tail_view *)v;
-    if (tailv_move_verb(me, verb) || tailv_row_verb(me, u, verb))
+    if (tailv_move_verb(me, u, verb) || tailv_row_verb(me, u, verb, arg) || tailv_record_verb(me, verb))
         return true;
     switch (verb) {
     case VERB_PAUSE:
@@ -568,38 +325,31 @@ static bool tailv_verb(struct view *v, struct ui *u, enum verb verb, const char 
         else
             me->live = true;
         return true;
-    case VERB_WRAP: me->wrap = !me->wrap; return true;
-    case VERB_DECODE:
-        me->decode = (enum decode)((me->decode + 1) % DECODE_N);
-        me->record_serial = 0;
-        return true;
-    case VERB_FOLD: case VERB_UNFOLD:
-        me->fold += verb == VERB_FOLD ? (me->fold > 1 ? -1 : 0) : 1;
-        me->record_serial = 0;
-        return true;
+    case VERB_FILTERING: judge_filter(u, arg); return true;
     case VERB_FILTER:
         snprintf(me->filter, sizeof me->filter, "%s", arg);
-        tail_start(me, u);
+        tail_view_start(me, u);
         return true;
-    case VERB_FROM: return tail_set_from(me, u, arg);
-    case VERB_ONLY: return tail_set_only(me, u, arg);
-    case VERB_EXPORT:
-        if (me->tail && me->stats.last > 0)
-            tail_export(me, u, arg);
-        return true;
+    case VERB_FROM: return tail_view_set_from(me, u, arg);
+    case VERB_ONLY: return tail_view_set_only(me, u, arg);
+    case VERB_EXPORT: tail_view_export(me, u, arg); return true;
     case VERB_PRODUCE: ui_produce_topic(u, slice_cstr(me->topic)); return true;
+    case VERB_REFRESH:
+        if (me->failed || me->stats.failed)
+            tail_view_start(me, u);
+        return true;
     default: return false;
     }
 }
 
-/* Esc closes the record, then ends the hold, then the filter; only then does it leave. */
+/* Esc closes the record, then ends the filter; only then does it leave. */
 static bool tailv_key(struct view *v, struct ui *u, const struct key *k) {
     struct tail_view *me = (struct tail_view *)v;
     if (!key_is(k, "esc"))
         return false;
     u->dirty = true;
     if (me->detail)
-        me->detail = false;
+        me->detail = DETAIL_CLOSED;
     else if (me->filter[0])
         tailv_verb(v, u, VERB_FILTER, "");
     else
@@ -610,16 +360,20 @@ static bool tailv_key(struct view *v, struct ui *u, const struct key *k) {
 static bool tailv_can(struct view *v, struct ui *u, enum verb verb) {
     struct tail_view *me = (struct tail_view *)v;
     (void)u;
-    if (verb == VERB_OPEN || verb == VERB_COPY || verb == VERB_RESEND || verb == VERB_EXPORT)
+    if (verb == VERB_OPEN || verb == VERB_COPY || verb == VERB_COPY_RECORD || verb == VERB_RESEND ||
+        verb == VERB_EXPORT)
         return me->n_rows > 0;
     if (verb == VERB_DECODE || verb == VERB_FOLD || verb == VERB_UNFOLD)
-        return me->detail;
+        return me->detail != DETAIL_CLOSED;
     if (verb == VERB_FOLLOW)
         return !me->live;
     return me->topic[0] != '\0';
 }
 
+static const char *tailv_filter(struct view *v) { return ((struct tail_view *)v)->filter; }
+
 const struct view_ops view_tail = {
-    .size = sizeof(struct tail_view), .open = tailv_open, .close = tailv_close, .paint = tailv_paint, .key = tailv_key,
-    .verb = tailv_verb, .can = tailv_can, .tick = tailv_tick, .tick_us = tailv_tick_us,
+    .size = sizeof(struct tail_view), .background = true, .open = tailv_open, .close = tailv_close,
+    .paint = tail_view_paint, .key = tailv_key, .verb = tailv_verb, .can = tailv_can, .tick = tailv_tick,
+    .tick_us = tailv_tick_us, .filter = tailv_filter,
 };

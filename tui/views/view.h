@@ -25,6 +25,7 @@ enum verb {
     VERB_NONE, VERB_OPEN, VERB_PAUSE, VERB_FOLLOW, VERB_WRAP, VERB_DECODE, VERB_TAIL, VERB_PRODUCE, VERB_NEW, VERB_EDIT,
     VERB_DELETE, VERB_PARTITIONS, VERB_TRUNCATE, VERB_RESET, VERB_COPY, VERB_EXPORT, VERB_RESEND, VERB_NEXT,
     VERB_PREVIOUS, VERB_SEND, VERB_FROM, VERB_ONLY, VERB_FILTER, VERB_FOLD, VERB_UNFOLD,
+    VERB_COPY_RECORD, VERB_REFRESH, VERB_FILTERING,     /* FILTERING: the filter is being typed, not yet meant */
     VERB_UP, VERB_DOWN, VERB_PAGE_UP, VERB_PAGE_DOWN, VERB_HOME, VERB_END, VERB_LEFT, VERB_RIGHT,
 };
 
@@ -50,6 +51,7 @@ struct view_ops {
     /* Called when the client has woken us and when `tick_us` has passed; true: paint. */
     bool (*tick)(struct view *v, struct ui *u);
     int64_t (*tick_us)(struct view *v, struct ui *u);   /* NULL or INT64_MAX: only when woken */
+    const char *(*filter)(struct view *v);              /* without a table: the filter that is on */
     /* The text that $EDITOR may change, and its return. */
     struct slice (*text)(struct view *v);
     void (*edited)(struct view *v, struct ui *u, struct slice text);
