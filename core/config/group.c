@@ -28,6 +28,8 @@ static enum err tell(const config_setting_t *s, group_fn *each, void *ctx, struc
         return tell_one(s, name, each, ctx, e);
     enum err r = OK;
     unsigned n = (unsigned)config_setting_length(s);
+    if (n == 0)
+        return error_set(e, ERR_USAGE, "%s is an empty list; leave the line out", name);
     for (unsigned i = 0; i < n && r == OK; i++)
         r = tell_one(config_setting_get_elem(s, i), name, each, ctx, e);
     return r;

@@ -1,11 +1,14 @@
 /* Scalars of a libconfig file, one call each. */
 #include "core/config/pairs.h"
 
+#include "core/base/mem.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <libconfig.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,30 +40,30 @@ static enum err pairs_scalar(const config_setting_t *s, const char *group, pairs
     return OK;
 }
 
+/* One that cannot be does not hide the others; the first such is the error. */
 static enum err pairs_walk(config_t *config, pairs_fn *each, void *ctx, struct error *e) {
     const config_setting_t *root = config_root_setting(config);
+    struct error other;
+    enum err first = OK;
     for (int i = 0; i < config_setting_length(root); i++) {
         const config_setting_t *s = config_setting_get_elem(root, (unsigned)i);
-        if (!config_setting_is_group(s)) {
-            enum err err = pairs_scalar(s, "", each, ctx, e);
-            if (err != OK)
-                return err;
-            continue;
-        }
-        for (int k = 0; k < config_setting_length(s); k++) {
-            enum err err = pairs_scalar(config_setting_get_elem(s, (unsigned)k), config_setting_name(s), each, ctx, e);
-            if (err != OK)
-                return err;
+        bool group = config_setting_is_group(s);
+        for (int k = 0; k < (group ? config_setting_length(s) : 1); k++) {
+            const config_setting_t *one = group ? config_setting_get_elem(s, (unsigned)k) : s;
+            enum err err = pairs_scalar(one, group ? config_setting_name(s) : "", each, ctx, first == OK ? e : &other);
+            first = first == OK ? err : first;
         }
     }
-    return OK;
+    return first;
 }
 
 enum err pairs_read_text(const char *text, pairs_fn *each, void *ctx, struct error *e) {
     config_t config;
     enum err err;
     config_init(&config);
-    if (config_read_string(&config, text) != CONFIG_TRUE)
+    if (strstr(text, "@include")) /* it would open whatever is named there, and read it to its end */
+        err = error_set(e, ERR_INVALID, "@include has no meaning here");
+    else if (config_read_string(&config, text) != CONFIG_TRUE)
         err = error_set(e, ERR_INVALID, "line %d: %s", config_error_line(&config), config_error_text(&config));
     else
         err = pairs_walk(&config, each, ctx, e);
@@ -68,24 +71,36 @@ enum err pairs_read_text(const char *text, pairs_fn *each, void *ctx, struct err
     return err;
 }
 
-enum err pairs_read_file(const char *path, pairs_fn *each, void *ctx, struct error *e) {
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return error_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot read %s: %s", path, strerror(errno));
+/* Of a plain file, and no more than PAIRS_FILE_MAX; NULL: it is none, e says why. */
+static char *read_text(const char *path, struct error *e) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* what is no file must not keep us waiting */
     struct stat st;
-    enum err err;
-    config_t config;
-    config_init(&config);
-    if (fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > PAIRS_FILE_MAX)
-        err = error_set(e, ERR_INVALID, "%s is not a small plain file", path);
-    else if (config_read(&config, f) != CONFIG_TRUE)
-        err = error_set(e, ERR_INVALID, "%s: line %d: %s", path, config_error_line(&config),
-                        config_error_text(&config));
-    else
-        err = pairs_walk(&config, each, ctx, e);
-    config_destroy(&config);
-    fclose(f);
-    return err;
+    ssize_t n = -1;
+    if (fd < 0) {
+        error_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot read %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = mem_alloc(PAIRS_FILE_MAX + 2);
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= PAIRS_FILE_MAX)
+        n = read(fd, text, PAIRS_FILE_MAX + 1);
+    close(fd);
+    if (n < 0 || n > PAIRS_FILE_MAX || memchr(text, '\0', (size_t)n)) {
+        error_set(e, ERR_INVALID, "%s is not a small file of text", path);
+        free(text);
+        return NULL;
+    }
+    text[n] = '\0';
+    return text;
+}
+
+enum err pairs_read_file(const char *path, pairs_fn *each, void *ctx, struct error *e) {
+    char *text = read_text(path, e);
+    struct error inner = {0};
+    if (!text)
+        return e->code;
+    enum err err = pairs_read_text(text, each, ctx, &inner);
+    free(text);
+    return err == OK ? OK : error_set(e, err, "%s: %s", path, inner.text);
 }
 
 static bool pairs_put(config_t *config, const struct pair *p) {

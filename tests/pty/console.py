@@ -214,6 +214,70 @@ def test_read_only(box):
     equal(len(box.json('topics', '-b', b.address)), 1, 'still there')
 
 
+def test_columns_are_remembered(box):
+    """Arranged by keys, the same at the next start; names of another time are passed over, garbage is as no file."""
+    b = box.broker()
+    box.run('topics', 'create', 'a-topic', '-b', b.address)
+    state = os.path.join(box.dir, 'state')
+    path = os.path.join(state, 'weir', 'console')
+
+    def look(header, keys=''):
+        t = console(box, '-b', b.address, XDG_STATE_HOME=state)
+        t.wait('a-topic')
+        t.wait(header)
+        t.type(keys)
+        t.type('q')
+        equal(t.end(), 0, 'exit code')
+
+    def put(text):
+        with open(path, 'w') as f:
+            f.write(text)
+
+    look('TOPIC.* PARTS  REPL', 'vj><Enter>')
+    contains(open(path).read(), 'TOPIC,REPL,PARTS')
+    look('TOPIC.* REPL  PARTS')
+    put(open(path).read().replace('REPL,PARTS', 'gone,PARTS,,ID,REPL'))
+    look('TOPIC.* PARTS  ID  *REPL')
+    put('@include "/dev/zero"\n\x1b[2J')
+    look('TOPIC.* PARTS  REPL')
+
+
+def test_marked_are_deleted(box):
+    b = box.broker()
+    box.run('topics', 'create', 'go-1', 'go-2', 'stay', '-b', b.address)
+    t = console(box, '-b', b.address)
+    t.wait('stay')
+    t.type('/go<Enter>')
+    t.gone('stay')
+    t.type('*D')
+    t.wait('Delete 2 topics')
+    t.type('delete 2 topics<Enter>')
+    t.wait('2 of 2 deleted')
+    t.type('<Enter>')
+    t.wait('deleted 2 topics')
+    equal([r['name'] for r in box.json('topics', '-b', b.address)], ['stay'], 'left')
+
+
+def test_keys_of_the_configuration(box):
+    b = box.broker()
+    box.run('topics', 'create', 'a-topic', '-b', b.address)
+    box.config('keys = { quit = "Q"; help = [ "f1", "h" ]; left = "left"; };')
+    t = console(box, '-b', b.address)
+    t.wait('a-topic')
+    t.wait('F1 keys')
+    t.type('h')
+    t.wait('HERE, IN Topics')
+    t.type('<Esc>')
+    t.gone('HERE, IN')
+    t.type('qQ')
+    equal(t.end(), 0, 'exit code')
+    box.config('keys = {\n  quit = "Q";\n  tail = "p";\n};')
+    t = console(box, '-b', b.address)
+    equal(t.end(), 2, 'exit code')
+    contains(t.raw.decode(), 'weir.conf:3: keys: tail and produce are both on p in Topics; give produce another key')
+    equal(b'\x1b' in t.raw, False, 'nothing of the screen')
+
+
 def test_plain_terminals(box):
     b = box.broker()
     box.run('topics', 'create', 'a-topic', '-b', b.address)

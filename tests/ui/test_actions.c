@@ -620,6 +620,8 @@ static void test_keys_page(void **state) {
         &page,
         "# Keys and commands of the console\n\nMade from tui/cmd/commands.def; in the console `?` shows those of the "
         "view.\nA command is typed after `:`; the beginning of its name is enough.\n"
+        "The group `keys` of weir.conf gives commands other keys: "
+        "`keys = { tail = \"T\"; quit = [ \"q\", \"f10\" ]; };`\n"
         "Commands marked ✎ change the cluster and are refused under `--read-only`.\n\n"
         "| key | command | where | |\n|-|-|-|-|\n");
     for (size_t i = 0; i < n_commands; i++) {

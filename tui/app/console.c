@@ -11,7 +11,6 @@
 
 #include "core/base/log.h"
 #include "core/base/text.h"
-#include "core/config/pairs.h"
 #include "tui/app/child.h"
 #include "tui/cmd/screen.h"
 #include "tui/term/term.h"
@@ -33,7 +32,6 @@ struct console {
     struct canvas canvas;
     const struct console_options *options;
     struct theme theme;
-    char theme_name[32];            /* to remember */
     int64_t next_paint_us, next_client_us;
     struct child hello;
 };
@@ -83,32 +81,17 @@ static void log_drain(struct ui *u) {
 
 /* ---- what is remembered ---- */
 
-static void state_pair(void *ctx, const char *group, const char *name, const char *value) {
-    struct console *me = ctx;
-    if (strcmp(group, "console") == 0 && strcmp(name, "theme") == 0)
-        snprintf(me->theme_name, sizeof me->theme_name, "%s", value);
-    if (strcmp(group, "sort") == 0 || strcmp(group, "columns") == 0)
-        memory_put(&me->screen.ui.memory, group, name, value);
-}
-
-/* None yet, or not ours: what could be read of it counts. */
 static void state_read(struct console *me) {
     struct error e;
-    if (me->options->state_file && pairs_read_file(me->options->state_file, state_pair, me, &e) != OK)
+    if (me->options->state_file && memory_read(&me->screen.ui.memory, me->options->state_file, &e) != OK)
         log_debug("%s", e.text);
     ui_recall_tabs(&me->screen.ui);
 }
 
 static void state_write(struct console *me) {
-    const struct memory *m = &me->screen.ui.memory;
-    struct pair *pairs = mem_alloc((m->n + 1) * sizeof *pairs);
     struct error e;
-    pairs[0] = (struct pair){"console", "theme", me->theme_name};
-    for (size_t i = 0; i < m->n; i++)
-        pairs[i + 1] = (struct pair){m->v[i].what, m->v[i].name, m->v[i].text};
-    if (me->options->state_file && pairs_write_file(me->options->state_file, pairs, m->n + 1, &e) != OK)
+    if (me->options->state_file && memory_write(&me->screen.ui.memory, me->options->state_file, &e) != OK)
         log_debug("%s", e.text);
-    free(pairs);
 }
 
 /* ---- hooks ---- */
@@ -120,7 +103,7 @@ static bool set_theme(void *ctx, const char *name, char *why, size_t why_size) {
         snprintf(why, why_size, "%s", e.text);
         return false;
     }
-    snprintf(me->theme_name, sizeof me->theme_name, "%s", name);
+    memory_put(&me->screen.ui.memory, "console", "theme", name);
     term_set_theme(&me->theme);
     return true;
 }
@@ -138,9 +121,9 @@ static void tell_leave(void *ctx, bool stop_broker) {
 
 static void first_theme(struct console *me) {
     char why[256];
-    const char *asked = me->options->theme ? me->options->theme : me->theme_name[0] ? me->theme_name : "dark";
-    char name[32];
-    snprintf(name, sizeof name, "%s", asked);
+    const char *last = memory_get(&me->screen.ui.memory, "console", "theme");
+    char name[64];
+    snprintf(name, sizeof name, "%s", me->options->theme ? me->options->theme : last ? last : "dark");
     if (!set_theme(me, name, why, sizeof why)) {
         ui_say(&me->screen.ui, ROLE_bad, "%s", why);
         if (!set_theme(me, "dark", why, sizeof why))

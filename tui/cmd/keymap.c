@@ -56,8 +56,8 @@ static enum err take_key(struct keymap *m, const struct command *c, const char *
             return error_set(e, ERR_USAGE, "keys: %s always means %s; give %s another key", key, commands[i].name,
                              c->name);
     if (is_typed(key) && !(c->views & ~VIEW_BIT(produce)))
-        return error_set(e, ERR_USAGE, "keys: %s is a key of the produce form, where %s is typed; give it ctrl-x, alt-x "
-                         "or f5", c->name, key);
+        return error_set(e, ERR_USAGE, "keys: %s is a key of the produce form, where %s is typed; give it ctrl-x, "
+                         "alt-x or f5", c->name, key);
     const char *before = m->keys[row_of(c)];
     if (has(before, key))
         return OK;

@@ -1,7 +1,10 @@
-/* What is remembered of tables between runs: their order and their columns, by the
- * table's name.  The app reads and writes the file; what it holds of tables that
- * this program does not know is kept for the one that does.  UI thread. */
+/* What is remembered between runs: the theme, and of tables their order and their
+ * columns by the table's name.  The file is a small one of libconfig; what it holds
+ * of tables that this program does not know is kept for the one that does, and
+ * what it says of columns that are not there is passed over.  UI thread. */
 #include "tui/views/view.h"
+
+#include "core/config/pairs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +44,31 @@ void memory_put(struct memory *m, const char *what, const char *name, const char
     *r = (struct remembered){mem_strdup(what), mem_strdup(name), mem_strdup(text)};
 }
 
+const char *memory_get(const struct memory *m, const char *what, const char *name) {
+    const struct remembered *r = find(m, what, name);
+    return r ? r->text : NULL;
+}
+
+/* ---- the file ---- */
+
+static void take_pair(void *ctx, const char *group, const char *name, const char *value) {
+    static const char *const groups[] = {"console", "sort", "columns"};
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (strcmp(group, groups[i]) == 0)
+            memory_put(ctx, group, name, value);
+}
+
+enum err memory_read(struct memory *m, const char *path, struct error *e) {
+    return pairs_read_file(path, take_pair, m, e);
+}
+
+enum err memory_write(const struct memory *m, const char *path, struct error *e) {
+    struct pair pairs[MEMORY_MAX];
+    for (size_t i = 0; i < m->n; i++)
+        pairs[i] = (struct pair){m->v[i].what, m->v[i].name, m->v[i].text};
+    return pairs_write_file(path, pairs, m->n, e);
+}
+
 void memory_fini(struct memory *m) {
     for (size_t i = 0; i < m->n; i++)
         forget(&m->v[i]);
@@ -62,13 +90,13 @@ static void recall_sort(struct table *t, const char *text) {
 }
 
 void ui_recall(struct ui *u, struct table *t, const char *name) {
-    struct remembered *sort = find(&u->memory, "sort", name), *columns = find(&u->memory, "columns", name);
+    const char *sort = memory_get(&u->memory, "sort", name), *columns = memory_get(&u->memory, "columns", name);
     char unknown[48];
     t->name = name;
     if (sort)
-        recall_sort(t, sort->text);
+        recall_sort(t, sort);
     if (columns)
-        table_columns_set(t, columns->text, false, unknown);
+        table_columns_set(t, columns, false, unknown);
 }
 
 void ui_recall_tabs(struct ui *u) {

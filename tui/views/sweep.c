@@ -34,6 +34,8 @@ static void outcome_text(struct ui *u) {
     };
     const struct sweep *b = &u->sweep;
     struct block *text = &u->dialog.text;
+    if (!b->going)
+        u->dialog.foot = "Enter close";
     block_clear(text);
     block_line(text, 0);
     block_printf(text, b->failed ? ROLE_bad : ROLE_text, "%zu of %zu deleted", b->done, b->n);

@@ -81,7 +81,7 @@ struct time_search {
     size_t n_places;
 };
 
-/* What is remembered between runs of the tables: "sort" and "columns" by the table's name; see memory.c. */
+/* What is remembered between runs: "sort" and "columns" by the table's name, "console" "theme"; see memory.c. */
 struct memory {
     struct remembered { char *what, *name, *text; } *v;
     size_t n;
@@ -173,6 +173,10 @@ void sweep_fini(struct sweep *b);
 void time_search_fini(struct time_search *s);
 
 void memory_put(struct memory *m, const char *what, const char *name, const char *text);    /* NULL: forget */
+const char *memory_get(const struct memory *m, const char *what, const char *name);         /* NULL: nothing */
+/* An error: what could be read counts. */
+enum err memory_read(struct memory *m, const char *path, struct error *e) WEIR_MUST_CHECK;
+enum err memory_write(const struct memory *m, const char *path, struct error *e) WEIR_MUST_CHECK;
 void memory_fini(struct memory *m);
 /* Names a table that was just made and gives it the order and columns it had. */
 void ui_recall(struct ui *u, struct table *t, const char *name);
