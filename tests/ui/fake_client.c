@@ -27,7 +27,7 @@ int client_fd(const struct client *c) { return c ? -1 : -1; }
 struct snapshot *client_poll(struct client *c) { return c ? NULL : NULL; }
 struct client_event *client_next_event(struct client *c) { return c ? NULL : NULL; }
 void client_event_free(struct client_event *ev) { free(ev); }
-size_t client_produce_pending(const struct client *c) { return c ? 0 : 0; }
+size_t client_produce_pending(const struct client *c) { return c->pending; }
 void client_refresh(struct client *c) { c->n_refreshes++; }
 
 void client_set_interest(struct client *c, const struct client_interest *i) {
@@ -65,6 +65,15 @@ uint64_t client_produce(struct client *c, const struct produce_message *m) {
         c->produced[c->n_produced].n_headers = m->n_headers;
         c->produced[c->n_produced].acks = m->acks;
         c->produced[c->n_produced].null_value = m->value.p == NULL;
+        c->produced[c->n_produced].null_key = m->key.p == NULL;
+        char *text = c->produced[c->n_produced].headers;
+        size_t room = sizeof c->produced[0].headers, at = 0;
+        text[0] = '\0';
+        for (int32_t i = 0; i < m->n_headers && at < room; i++) {
+            struct record_header h = m->headers[i];
+            at += (size_t)snprintf(text + at, room - at, "%.*s%s%.*s;", (int)h.key.n, (const char *)h.key.p,
+                                   h.value.p ? "=" : "", (int)h.value.n, h.value.p ? (const char *)h.value.p : "");
+        }
     }
     c->n_produced++;
     return ++c->last_id;

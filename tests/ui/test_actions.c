@@ -110,7 +110,9 @@ static void test_produce_many(void **state) {
     (void)state;
     begin(&w);
     w.client.produce_room = 1500; /* then the queue is full */
-    world_keys(&w, "j j p 'x shift-tab 'a=1,b=2 tab tab tab tab '5000 ctrl-s");
+    world_keys(&w, "j j p 'x shift-tab 'a=1,b=2 tab tab");
+    world_paint(&w); /* the form learns what is off */
+    world_keys(&w, "tab tab tab '5000 ctrl-s");
     assert_int_equal(w.client.n_produced, 1500);
     assert_int_equal(w.client.produced[0].n_headers, 2);
     assert_true(ui_tick_us(&w.screen.ui) < 1000000);
@@ -122,6 +124,144 @@ static void test_produce_many(void **state) {
     assert_true(ui_tick_us(&w.screen.ui) == INT64_MAX);
     /* A rate is kept: at 100 a second 3 after 20 ms. */
     world_keys(&w, "4 tab tab 'x ctrl-u '100 ctrl-s");
+    world_fini(&w);
+}
+
+/* {n} is the number of the message, in the key, the value and the headers, once there are several. */
+static void test_produce_numbered(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j p 'v{n}{n} shift-tab 'h=<{n}> ctrl-s");
+    assert_string_equal(w.client.produced[0].value, "v{n}{n}");
+    assert_string_equal(w.client.produced[0].headers, "h=<{n}>;");
+    world_keys(&w, "tab tab");
+    world_paint(&w);
+    world_keys(&w, "tab tab tab '2 ctrl-s");
+    assert_int_equal(w.client.n_produced, 3);
+    assert_string_equal(w.client.produced[1].value, "v11");
+    assert_string_equal(w.client.produced[2].value, "v22");
+    assert_string_equal(w.client.produced[2].headers, "h=<2>;");
+    world_fini(&w);
+}
+
+/* With "each" the next message waits for the receipt of the one before. */
+static void test_produce_sync(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j p 'v tab");
+    world_paint(&w);
+    world_keys(&w, "tab tab tab '3 tab tab right ctrl-s");
+    for (size_t i = 1; i <= 3; i++) {
+        ui_tick(&w.screen.ui);
+        assert_int_equal(w.client.n_produced, i);
+        assert_true(w.screen.ui.hurry == (i < 3));
+        struct client_event receipt = {.kind = EVENT_RECEIPT, .id = w.client.last_id, .ok = true};
+        ui_event(&w.screen.ui, &receipt);
+        ui_tick(&w.screen.ui);
+    }
+    assert_int_equal(w.client.n_produced, 3);
+    assert_false(w.screen.ui.hurry);
+    world_fini(&w);
+}
+
+static void make_file(char *name, const char *text) {
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+static void test_produce_file(void **state) {
+    struct world w;
+    char name[] = "weir-values-XXXXXX", keys[80];
+    (void)state;
+    begin(&w);
+    make_file(name, "one\n\ntwo {n}\nlast");
+    world_keys(&w, "j j p tab");
+    snprintf(keys, sizeof keys, "'%s ctrl-s", name);
+    world_keys(&w, keys);
+    assert_int_equal(w.client.n_produced, 4);
+    assert_string_equal(w.client.produced[0].value, "one");
+    assert_string_equal(w.client.produced[1].value, "");
+    assert_false(w.client.produced[1].null_value);
+    assert_string_equal(w.client.produced[2].value, "two {n}"); /* of a file nothing is replaced */
+    assert_string_equal(w.client.produced[3].value, "last");
+    world_paint(&w);
+    world_keys(&w, "tab right ctrl-s"); /* as one message */
+    assert_int_equal(w.client.n_produced, 5);
+    assert_string_equal(w.client.produced[4].value, "one\n\ntwo {n}\nlast");
+    unlink(name);
+    world_keys(&w, "ctrl-s");
+    assert_non_null(strstr(world_paint(&w), "cannot read weir-values-"));
+    world_keys(&w, "ctrl-u '/dev/zero ctrl-s");
+    assert_non_null(strstr(world_paint(&w), "is no file of bytes"));
+    assert_int_equal(w.client.n_produced, 5);
+    world_fini(&w);
+}
+
+/* A file's line that found the queue full is sent again, and none is lost or sent twice. */
+static void test_produce_file_queue_full(void **state) {
+    struct world w;
+    char name[] = "weir-values-XXXXXX", keys[80], text[2000] = "";
+    (void)state;
+    begin(&w);
+    for (int i = 0; i < 30; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "line-%d\n", i);
+    make_file(name, text);
+    w.client.produce_room = 3;
+    world_keys(&w, "j j p tab");
+    snprintf(keys, sizeof keys, "'%s ctrl-s", name);
+    world_keys(&w, keys);
+    assert_non_null(strstr(world_paint(&w), "of the file"));
+    for (int i = 0; i < 9; i++) {
+        w.client.produce_room = 3;
+        ui_tick(&w.screen.ui);
+    }
+    w.client.produce_room = SIZE_MAX;
+    ui_tick(&w.screen.ui);
+    unlink(name);
+    assert_int_equal(w.client.n_produced, 30);
+    for (int i = 0; i < 30; i++) {
+        snprintf(text, sizeof text, "line-%d", i);
+        assert_string_equal(w.client.produced[i].value, text);
+    }
+    assert_true(ui_tick_us(&w.screen.ui) == INT64_MAX);
+    world_fini(&w);
+}
+
+/* Leaving while messages are still to be sent is asked about. */
+static void test_leaving_a_run(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    w.client.produce_room = 1;
+    world_keys(&w, "j j p 'v tab");
+    world_paint(&w);
+    world_keys(&w, "tab tab tab '3 ctrl-s ctrl-q");
+    assert_false(w.screen.wants.quit);
+    assert_non_null(strstr(world_paint(&w), "2 messages are still to be sent."));
+    world_keys(&w, "esc ctrl-s");
+    assert_non_null(strstr(world_paint(&w), "a run is under way"));
+    world_keys(&w, "ctrl-x");
+    assert_non_null(strstr(world_paint(&w), "stopped: 2 messages were not sent"));
+    w.client.pending = 1;
+    world_keys(&w, "ctrl-q");
+    assert_non_null(strstr(world_paint(&w), "1 message waits for a receipt."));
+    world_keys(&w, "enter");
+    assert_true(w.screen.wants.quit);
+    world_fini(&w);
+}
+
+static void test_produce_topic_completed(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "4 'cl");
+    assert_non_null(strstr(world_paint(&w), "clicks →"));
+    world_keys(&w, "right tab tab tab tab 'x ctrl-s");
+    assert_string_equal(w.client.produced[0].topic, "clicks");
     world_fini(&w);
 }
 
@@ -380,17 +520,48 @@ static void test_export(void **state) {
     world_fini(&w);
 }
 
+static void put_header(struct buf *out, struct slice key, struct slice value) {
+    varint_put(out, (int64_t)key.n);
+    buf_put(out, key.p, key.n);
+    varint_put(out, value.p ? (int64_t)value.n : -1);
+    buf_put(out, value.p, value.n);
+}
+
+/* What is sent again is what was there: nulls, empty keys, bytes that are no text, every header. */
 static void test_resend(void **state) {
     struct world w;
+    struct buf headers = {0};
     (void)state;
     begin(&w);
     fake_client_row(&w.client, 0, 1, SLICE("key1"), SLICE("again"));
+    fake_client_row(&w.client, 0, 2, SLICE(""), SLICE_NULL);
+    fake_client_row(&w.client, 0, 3, SLICE(""), SLICE("v"));
+    put_header(&headers, SLICE("a=b, c"), SLICE(" x,y\\z=\xff"));
+    put_header(&headers, SLICE("null"), SLICE_NULL);
+    put_header(&headers, SLICE("empty"), SLICE(""));
+    w.client.rows[0].headers = buf_slice(&headers);
+    w.client.rows[0].n_headers = 3;
     world_keys(&w, "j j t");
     world_paint(&w);
-    world_keys(&w, "R ctrl-s");
+    world_keys(&w, "k k R ctrl-s");
     assert_int_equal(w.client.n_produced, 1);
     assert_string_equal(w.client.produced[0].key, "key1");
     assert_string_equal(w.client.produced[0].value, "again");
+    assert_string_equal(w.client.produced[0].headers, "a=b, c= x,y\\z=\xff;null;empty=;");
+    world_keys(&w, "esc 3");
+    world_paint(&w);
+    world_keys(&w, "j R ctrl-s esc 3");
+    assert_true(w.client.produced[1].null_value);
+    assert_int_equal(w.client.produced[1].n_headers, 0);
+    world_paint(&w);
+    world_keys(&w, "j R ctrl-s");
+    assert_false(w.client.produced[2].null_key);
+    assert_string_equal(w.client.produced[2].key, "");
+    world_keys(&w, "ctrl-p ctrl-p ctrl-p"); /* the history has the first one, with its headers */
+    assert_non_null(strstr(world_paint(&w), "again"));
+    world_keys(&w, "ctrl-s");
+    assert_string_equal(w.client.produced[3].headers, "a=b, c= x,y\\z=\xff;null;empty=;");
+    buf_fini(&headers);
     world_fini(&w);
 }
 
@@ -682,7 +853,9 @@ int main(void) {
         cmocka_unit_test(test_match_far_to_the_right), cmocka_unit_test(test_from_form),
         cmocka_unit_test(test_copy_of_a_record), cmocka_unit_test(test_ring_rolls_while_held),
         cmocka_unit_test(test_tail_in_trouble), cmocka_unit_test(test_flood_is_calm), cmocka_unit_test(test_export),
-        cmocka_unit_test(test_resend),
+        cmocka_unit_test(test_resend), cmocka_unit_test(test_produce_numbered), cmocka_unit_test(test_produce_sync),
+        cmocka_unit_test(test_produce_file), cmocka_unit_test(test_produce_file_queue_full),
+        cmocka_unit_test(test_leaving_a_run), cmocka_unit_test(test_produce_topic_completed),
         cmocka_unit_test(test_reset_offsets),
         cmocka_unit_test(test_reset_by_time),
         cmocka_unit_test(test_order_changes_under_the_bar),

@@ -29,6 +29,12 @@ static void read_only(struct world *w) {
     usual(w);
 }
 
+static void few_taken(struct world *w) {
+    usual(w);
+    w->client.produce_room = 1204;
+    w->client.pending = 1204;
+}
+
 static void later(struct world *w) { w->screen.ui.env.now_us += 12000000; }
 
 static void gone(struct world *w) {
@@ -158,6 +164,10 @@ static const struct screen_case screens[] = {
     {"record-whole", usual, "j j t k k k k k enter enter +", NULL, ""},
     {"record-hex", usual, "j j t k k k enter d d d", NULL, ""},
     {"produce", usual, "4", NULL, ""},
+    {"produce-topic", usual, "4 'cl", NULL, ""},
+    {"produce-file", usual, "j j p tab '~/orders.jsonl", NULL, ""},
+    {"produce-run", few_taken, "j j p 'hello_{n} tab", NULL, "tab tab tab '100000 ctrl-s"},
+    {"produce-leave", few_taken, "j j p 'hello tab", NULL, "tab tab tab '100000 ctrl-s ctrl-q"},
     {"produce-receipts", usual, "j j p 'hello ctrl-s", receipts, "esc"},
     {"cluster", usual, "5 G", NULL, ""},
     {"cluster-own", own, "5", NULL, ""},

@@ -266,7 +266,7 @@ static int wait_ms(struct console *me) {
     us = age < us ? age : us;
     if (u->dirty && me->next_paint_us - u->env.now_us < us)
         us = me->next_paint_us - u->env.now_us;
-    if (me->next_client_us > u->env.now_us && me->next_client_us - u->env.now_us < us)
+    if (!u->hurry && me->next_client_us > u->env.now_us && me->next_client_us - u->env.now_us < us)
         us = me->next_client_us - u->env.now_us;
     if (us == INT64_MAX)
         return -1;
@@ -298,7 +298,7 @@ static void loop(struct console *me) {
         u->dirty = u->dirty || stale || stale != was_stale;
         was_stale = stale;
         paint(me);
-        if (u->env.now_us < me->next_client_us)
+        if (!u->hurry && u->env.now_us < me->next_client_us)
             fds[2].fd = -1;
         if (me->hello.pid == 0)
             fds[3].fd = -1;

@@ -244,11 +244,10 @@ static bool leave_submit(struct dialog *d, void *ctx) {
     return true;
 }
 
-bool cmd_exit(struct screen *s, const struct command *c, const char *arg) {
+/* Asks what becomes of the broker where others use it, else leaves.  True: weir ends. */
+static bool leave_broker(struct screen *s) {
     static const char *const choices[] = {"leave it running", "stop it", NULL};
     long others = s->hooks.others ? s->hooks.others(s->hooks.ctx) : 0;
-    (void)c;
-    (void)arg;
     if (others <= 0 || !s->hooks.leave) {
         s->wants.quit = true;
         return true;
@@ -261,5 +260,34 @@ bool cmd_exit(struct screen *s, const struct command *c, const char *arg) {
     form_add(&d->form, FIELD_CHOICE, "The broker", NULL)->choices = choices;
     d->submit = leave_submit;
     d->ctx = s;
+    return false;
+}
+
+static bool abandon_submit(struct dialog *d, void *ctx) {
+    (void)d;
+    return leave_broker(ctx);
+}
+
+bool cmd_exit(struct screen *s, const struct command *c, const char *arg) {
+    char why[200];
+    struct ui *u = &s->ui;
+    (void)c;
+    (void)arg;
+    for (int i = 0; i < VIEW_TABS; i++) {
+        struct view *v = u->stack[i][0];
+        if (!v->ops->busy || !v->ops->busy(v, u, why, sizeof why))
+            continue;
+        struct dialog *d = &u->dialog;
+        dialog_open(d, "Leave weir", SLICE_NULL);
+        block_line(&d->text, 0);
+        block_foreign(&d->text, ROLE_text, slice_cstr(why));
+        block_line(&d->text, 0);
+        block_own(&d->text, ROLE_text, "Leaving gives that up.");
+        d->destructive = true;
+        d->submit = abandon_submit;
+        d->ctx = s;
+        return true;
+    }
+    leave_broker(s);
     return true;
 }

@@ -1,42 +1,44 @@
 /* A form for a message, and under it the receipts as they come.
  *
  * Typing goes to the form until Esc; then keys mean what they mean elsewhere and
- * Tab or Enter goes back into the form.  A run of many messages is fed to the
- * client in portions between two looks at the keyboard. */
+ * Tab or Enter goes back into the form.  What is sent, and how fast, is a run
+ * (produce_run.h), fed between two looks at the keyboard. */
+#include "tui/views/produce_run.h"
 #include "tui/views/view.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RECEIPTS 500
-#define PORTION 2000
-#define PORTION_US 20000
 #define PAST 32
-#define HEADERS_MAX 32
 
-enum { F_TOPIC, F_PARTITION, F_KEY, F_NULL, F_HEADERS, F_VALUE, F_CODEC, F_ACKS, F_COUNT, F_RATE, F_N };
-static const char *const choices_null[] = {"none", "key", "value", "both", NULL};
+enum { F_TOPIC, F_PARTITION, F_KEY, F_NULL, F_HEADERS, F_VALUE, F_FILE, F_AS, F_CODEC, F_ACKS, F_COUNT, F_RATE, F_WAIT,
+       F_N };
+static const int past_fields[] = {F_KEY, F_HEADERS, F_VALUE};
+#define N_PAST 3
+/* auto: a key that is empty is none. */
+static const char *const choices_null[] = {"auto", "key", "value", "both", "none", NULL};
+static const char *const choices_as[] = {"a line each", "one message", NULL};
 static const char *const choices_codec[] = {"none", "gzip", "snappy", "lz4", "zstd", NULL};
 static const char *const choices_acks[] = {"all", "1", "0", NULL};
+static const char *const choices_wait[] = {"no", "each", NULL};
 
 struct receipt { bool ok; int32_t partition; int64_t offset, took_us, wall_ms; char text[160]; };
+struct past { char *text[N_PAST]; size_t n[N_PAST]; int null; };
 struct produce {
     struct view view;
     struct form form;
     bool typing;
     struct receipt *receipts;   /* ring */
     uint64_t n_receipts;
-    uint64_t sent, acked, failed, first_id;
-    int64_t took_sum_us;
-    /* the run */
-    int64_t left, rate, started_us, run_sent;
-    struct produce_message message;
-    struct record_header headers[HEADERS_MAX];
-    char *topic, *header_text;
-    struct slice key, value;
-    char *past[PAST][3];        /* key, headers, value of what was sent, newest last */
+    uint64_t acked, failed;
+    int64_t sent, took_sum_us;
+    struct run run;
+    struct past past[PAST];     /* what was sent, newest last */
     int n_past, at_past;
+    char path[200];             /* of the file of the run */
 };
 
 static void producev_open(struct view *v, struct ui *u) {
@@ -44,49 +46,51 @@ static void producev_open(struct view *v, struct ui *u) {
     struct form *f = &me->form;
     (void)u;
     me->receipts = mem_zalloc(RECEIPTS * sizeof *me->receipts);
-    form_add(f, FIELD_TEXT, "Topic", "a topic's name")->width = 36;
+    form_add(f, FIELD_TEXT, "Topic", "a topic's name")->width = 30;
     struct field *field = form_add(f, FIELD_TEXT, "Partition", "by key");
     field->same_row = true;
     field->width = 8;
-    form_add(f, FIELD_TEXT, "Key", NULL)->width = 36;
+    form_add(f, FIELD_TEXT, "Key", NULL)->width = 30;
     field = form_add(f, FIELD_CHOICE, "Null", NULL);
     field->same_row = true;
     field->choices = choices_null;
     form_add(f, FIELD_TEXT, "Headers", "name=value, name=value");
-    field = form_add(f, FIELD_LINES, "Value", "text as it is sent; ctrl-e opens your editor");
+    field = form_add(f, FIELD_LINES, "Value", "as it is sent; with a count {n} is its number; ctrl-e opens $EDITOR");
     field->rows = 5;
-    form_add(f, FIELD_CHOICE, "Codec", NULL)->choices = choices_codec;
-    form_add(f, FIELD_CHOICE, "Acks", NULL)->choices = choices_acks;
-    f->fields[F_CODEC].width = 36;
-    f->fields[F_ACKS].same_row = true;
-    f->fields[F_ACKS].width = 14;
-    field = form_add(f, FIELD_TEXT, "Count", "1");
-    field->width = 12;
+    form_add(f, FIELD_TEXT, "or File", "PATH of the values")->width = 30;
+    field = form_add(f, FIELD_CHOICE, "As", NULL);
+    field->same_row = true;
+    field->choices = choices_as;
+    field = form_add(f, FIELD_CHOICE, "Codec", NULL);
+    field->choices = choices_codec;
+    field->width = 36;
+    field = form_add(f, FIELD_CHOICE, "Acks", NULL);
+    field->choices = choices_acks;
+    field->same_row = true;
+    field->width = 14;
+    form_add(f, FIELD_TEXT, "Count", "1")->width = 12;
     field = form_add(f, FIELD_TEXT, "a second", "as fast as it goes");
     field->same_row = true;
     field->width = 20;
+    field = form_add(f, FIELD_CHOICE, "Await", NULL);
+    field->same_row = true;
+    field->choices = choices_wait;
     me->typing = true;
 }
 
-static void run_forget(struct produce *me) {
-    free(me->topic);
-    free(me->header_text);
-    free((void *)(uintptr_t)me->key.p);
-    free((void *)(uintptr_t)me->value.p);
-    me->topic = me->header_text = NULL;
-    me->key = me->value = SLICE_NULL;
-    me->left = 0;
+static void past_free(struct past *p) {
+    for (int k = 0; k < N_PAST; k++)
+        free(p->text[k]);
 }
 
 static void producev_close(struct view *v, struct ui *u) {
     struct produce *me = (struct produce *)v;
     (void)u;
     form_fini(&me->form);
-    run_forget(me);
+    run_end(&me->run);
     free(me->receipts);
     for (int i = 0; i < me->n_past; i++)
-        for (int k = 0; k < 3; k++)
-            free(me->past[i][k]);
+        past_free(&me->past[i]);
 }
 
 void ui_produce_topic(struct ui *u, struct slice topic) {
@@ -99,41 +103,27 @@ void ui_produce_topic(struct ui *u, struct slice topic) {
 
 void ui_produce_record(struct ui *u, struct slice topic, const struct tail_row *row) {
     struct produce *me = (struct produce *)u->stack[VIEW_produce][0];
+    struct field *fields = me->form.fields;
     struct buf headers = {0};
-    struct slice rest = row->headers;
-    struct record_header h;
-    while (rest.n > 0 && record_header_next(&rest, &h) == OK) {
-        if (headers.n)
-            buf_puts(&headers, ", ");
-        buf_put(&headers, h.key.p, h.key.n);
-        buf_puts(&headers, "=");
-        buf_put(&headers, h.value.p, h.value.n);
+    if (row->value_bytes > row->value.n || row->key_bytes > row->key.n || row->value.n > EDIT_MAX ||
+        row->key.n > EDIT_MAX) {
+        ui_say(u, ROLE_bad, "that record is too large for the form, which takes 1 MiB");
+        return;
     }
-    edit_set(&me->form.fields[F_KEY].edit, row->key);
-    edit_set(&me->form.fields[F_VALUE].edit, row->value);
-    edit_set(&me->form.fields[F_HEADERS].edit, buf_slice(&headers));
-    me->form.fields[F_NULL].choice = (row->key.p ? 0 : 1) + (row->value.p ? 0 : 2);
+    run_headers_text(&headers, row->headers, row->n_headers);
+    edit_set(&fields[F_KEY].edit, row->key);
+    edit_set(&fields[F_VALUE].edit, row->value);
+    edit_set(&fields[F_HEADERS].edit, buf_slice(&headers));
+    edit_set(&fields[F_FILE].edit, SLICE(""));
+    int null = (row->key.p ? 0 : 1) + (row->value.p ? 0 : 2);
+    fields[F_NULL].choice = null == 0 && row->key.n == 0 ? 4 : null; /* an empty key stays one */
+    if (headers.n > EDIT_MAX || row->n_headers > RUN_HEADERS_MAX)
+        ui_say(u, ROLE_warn, "that record has more headers than fit here: they are not all sent");
     buf_fini(&headers);
     ui_produce_topic(u, topic);
-    if (row->value_bytes > row->value.n || row->key_bytes > row->key.n)
-        ui_say(u, ROLE_warn, "only the first 64 KiB of that record are here: what is sent would be shorter");
 }
 
 /* ---- sending ---- */
-
-static int headers_parse(char *text, struct record_header *out) {
-    int n = 0;
-    char *save = NULL;
-    for (char *p = strtok_r(text, ",", &save); p && n < HEADERS_MAX; p = strtok_r(NULL, ",", &save)) {
-        p += strspn(p, " ");
-        char *equal = strchr(p, '=');
-        if (equal)
-            *equal = '\0';
-        out[n].key = slice_cstr(p);
-        out[n++].value = equal ? slice_cstr(equal + 1) : SLICE_NULL;
-    }
-    return n;
-}
 
 static bool number_of(struct form *f, int i, int64_t if_empty, int64_t *out) {
     const char *text = form_text(f, i);
@@ -146,88 +136,100 @@ static bool number_of(struct form *f, int i, int64_t if_empty, int64_t *out) {
 }
 
 static void past_add(struct produce *me) {
-    static const int fields[3] = {F_KEY, F_HEADERS, F_VALUE};
     if (me->n_past == PAST) {
-        for (int k = 0; k < 3; k++)
-            free(me->past[0][k]);
-        memmove(me->past[0], me->past[1], (PAST - 1) * sizeof me->past[0]);
+        past_free(&me->past[0]);
+        memmove(me->past, me->past + 1, (PAST - 1) * sizeof me->past[0]);
         me->n_past--;
     }
-    for (int k = 0; k < 3; k++)
-        me->past[me->n_past][k] = mem_strdup(form_text(&me->form, fields[k]));
+    struct past *p = &me->past[me->n_past];
+    for (int k = 0; k < N_PAST; k++) {
+        struct slice text = buf_slice(&me->form.fields[past_fields[k]].edit.text);
+        p->text[k] = mem_strndup(text.p ? text : SLICE(""));
+        p->n[k] = text.n;
+    }
+    p->null = me->form.fields[F_NULL].choice;
     me->at_past = ++me->n_past;
 }
 
-static void past_move(struct produce *me, int step) {
-    static const int fields[3] = {F_KEY, F_HEADERS, F_VALUE};
+static void past_move(struct produce *me, struct ui *u, int step) {
     int to = me->at_past + step;
-    if (to < 0 || to > me->n_past)
+    if (me->n_past == 0 || to < 0 || to > me->n_past) {
+        ui_say(u, ROLE_dim, "%s", step < 0 ? "nothing older was sent" : "nothing newer was sent");
         return;
+    }
     me->at_past = to;
-    for (int k = 0; k < 3; k++)
-        edit_set(&me->form.fields[fields[k]].edit, slice_cstr(to == me->n_past ? "" : me->past[to][k]));
+    for (int k = 0; k < N_PAST; k++)
+        edit_set(&me->form.fields[past_fields[k]].edit,
+                 to == me->n_past ? SLICE("") : slice_of(me->past[to].text[k], me->past[to].n[k]));
+    me->form.fields[F_NULL].choice = to == me->n_past ? 0 : me->past[to].null;
 }
 
 static void produce_feed(struct produce *me, struct ui *u) {
-    int64_t due = me->left;
-    if (me->left == 0)
+    if (!run_is_on(&me->run))
         return;
-    if (me->rate > 0) {
-        int64_t by_now = (u->env.now_us - me->started_us) * me->rate / 1000000 + 1;
-        due = by_now - me->run_sent < due ? by_now - me->run_sent : due;
-    }
-    for (int64_t i = 0; i < due && i < PORTION; i++) {
-        uint64_t id = client_produce(u->client, &me->message);
-        if (id == 0)
-            break;
-        me->sent++;
-        me->run_sent++;
-        me->left--;
-    }
-    if (me->left == 0)
-        run_forget(me);
+    me->sent += run_feed(&me->run, u->client, u->env.now_us);
+    if (!run_is_on(&me->run) && me->run.why[0])
+        ui_say(u, ROLE_bad, "%s", me->run.why);
+    u->hurry = me->run.waits;
     u->dirty = true;
+}
+
+static bool produce_wrong(struct produce *me, struct ui *u, int field, const char *why) {
+    ui_say(u, ROLE_bad, "%s", why);
+    me->form.focus = field;
+    return true;
 }
 
 static bool produce_send(struct produce *me, struct ui *u) {
     struct form *f = &me->form;
     int64_t count, rate, partition;
+    char why[300];
+    if (run_is_on(&me->run))
+        return ui_say(u, ROLE_warn, "a run is under way; stop it first"), true;
     if (!*form_text(f, F_TOPIC))
-        return ui_say(u, ROLE_bad, "which topic?"), f->focus = F_TOPIC, true;
+        return produce_wrong(me, u, F_TOPIC, "which topic?");
     if (!number_of(f, F_COUNT, 1, &count) || count < 1)
-        return ui_say(u, ROLE_bad, "Count is a number from 1"), f->focus = F_COUNT, true;
+        return produce_wrong(me, u, F_COUNT, "Count is a number from 1");
     if (!number_of(f, F_RATE, 0, &rate))
-        return ui_say(u, ROLE_bad, "the rate is a number of messages a second"), f->focus = F_RATE, true;
+        return produce_wrong(me, u, F_RATE, "the rate is a number of messages a second");
     if (!number_of(f, F_PARTITION, -1, &partition) || partition > INT32_MAX)
-        return ui_say(u, ROLE_bad, "Partition is a number, or empty: chosen by the key"), f->focus = F_PARTITION, true;
-    run_forget(me);
-    int null = f->fields[F_NULL].choice;
-    me->topic = mem_strdup(form_text(f, F_TOPIC));
-    me->header_text = mem_strdup(form_text(f, F_HEADERS));
+        return produce_wrong(me, u, F_PARTITION, "Partition is a number, or empty: chosen by the key");
+    int null = f->fields[F_NULL].choice, acks = f->fields[F_ACKS].choice;
+    bool key_null = null == 1 || null == 3, value_null = null == 2 || null == 3, none = null == 4;
     struct slice key = buf_slice(&f->fields[F_KEY].edit.text), value = buf_slice(&f->fields[F_VALUE].edit.text);
-    me->key = null & 1 || key.n == 0 ? SLICE_NULL : mem_dup(key);
-    me->value = null & 2 ? SLICE_NULL : mem_dup(value.p ? value : SLICE(""));
-    me->message = (struct produce_message){
-        .topic = me->topic, .partition = (int32_t)partition, .key = me->key, .value = me->value,
-        .headers = me->headers, .n_headers = headers_parse(me->header_text, me->headers),
-        .acks = f->fields[F_ACKS].choice == 0 ? -1 : f->fields[F_ACKS].choice == 1 ? 1 : 0,
-        .codec = (enum batch_codec)f->fields[F_CODEC].choice,
+    const char *path = form_text(f, F_FILE);
+    snprintf(me->path, sizeof me->path, "%s", path);
+    struct run_spec spec = {
+        .topic = form_text(f, F_TOPIC), .headers = form_text(f, F_HEADERS), .partition = (int32_t)partition,
+        .key = key_null || (key.n == 0 && !none) ? SLICE_NULL : key.n == 0 ? SLICE("") : key,
+        .value = value_null ? SLICE_NULL : value.n == 0 ? SLICE("") : value,
+        .acks = acks == 0 ? -1 : acks == 1 ? 1 : 0, .codec = (enum batch_codec)f->fields[F_CODEC].choice,
+        .count = count, .rate = rate, .sync = f->fields[F_WAIT].choice == 1, .file = *path && !value_null ? path : NULL,
+        .whole_file = f->fields[F_AS].choice == 1,
     };
+    if (!run_begin(&me->run, &spec, u->env.now_us, why, sizeof why))
+        return produce_wrong(me, u, spec.file ? F_FILE : F_HEADERS, why);
     past_add(me);
-    me->left = count;
-    me->rate = rate;
-    me->started_us = u->env.now_us;
-    me->run_sent = 0;
-    me->sent = me->acked = me->failed = 0;
-    me->took_sum_us = 0;
+    me->sent = me->took_sum_us = 0;
+    me->acked = me->failed = 0;
     u->message[0] = '\0';
     produce_feed(me, u);
     return true;
 }
 
+static void produce_stop(struct produce *me, struct ui *u) {
+    char n[FORMAT_SIZE];
+    struct run *r = &me->run;
+    if (r->file)
+        ui_say(u, ROLE_warn, "stopped after %s messages of %s", fmt_group(n, me->sent), me->path);
+    else
+        ui_say(u, ROLE_warn, "stopped: %s message%s not sent", fmt_group(n, r->left), r->left == 1 ? " was" : "s were");
+    run_end(r);
+    u->hurry = false;
+}
+
 static bool producev_event(struct view *v, struct ui *u, const struct client_event *e) {
     struct produce *me = (struct produce *)v;
-    (void)u;
     if (e->kind != EVENT_RECEIPT)
         return false;
     struct receipt *r = &me->receipts[me->n_receipts++ % RECEIPTS];
@@ -237,6 +239,8 @@ static bool producev_event(struct view *v, struct ui *u, const struct client_eve
     me->acked += e->ok;
     me->failed += !e->ok;
     me->took_sum_us += e->ok ? e->took_us : 0;
+    run_receipt(&me->run, e->id);
+    u->hurry = me->run.waits;
     return true;
 }
 
@@ -246,12 +250,60 @@ static bool producev_tick(struct view *v, struct ui *u) {
 }
 
 static int64_t producev_tick_us(struct view *v, struct ui *u) {
-    struct produce *me = (struct produce *)v;
     (void)u;
-    if (me->left == 0)
-        return INT64_MAX;
-    int64_t between = me->rate > 0 ? 1000000 / me->rate : 0;
-    return between > PORTION_US ? between : PORTION_US;
+    return run_due_us(&((struct produce *)v)->run);
+}
+
+/* Why leaving now would lose something. */
+static bool producev_busy(struct view *v, struct ui *u, char *why, size_t size) {
+    struct produce *me = (struct produce *)v;
+    char n[FORMAT_SIZE];
+    size_t pending = client_produce_pending(u->client);
+    if (me->run.file)
+        snprintf(why, size, "Messages are still being sent from %s.", me->path);
+    else if (run_is_on(&me->run))
+        snprintf(why, size, "%s message%s still to be sent.", fmt_group(n, me->run.left),
+                 me->run.left == 1 ? " is" : "s are");
+    else if (pending > 0)
+        snprintf(why, size, "%s message%s for a receipt.", fmt_group(n, (int64_t)pending),
+                 pending == 1 ? " waits" : "s wait");
+    return run_is_on(&me->run) || pending > 0;
+}
+
+/* ---- the topic's name ---- */
+
+/* What would complete it, null when nothing would. */
+static struct slice topic_rest(struct produce *me, const struct ui *u) {
+    const struct edit *e = &me->form.fields[F_TOPIC].edit;
+    const struct snapshot *s = u->snap;
+    for (int32_t i = 0; e->text.n > 0 && i < s->topics.n; i++) {
+        struct slice name = s->topics.v[i].name;
+        if (name.n >= e->text.n && memcmp(name.p, e->text.p, e->text.n) == 0 && !s->topics.v[i].internal)
+            return name.n > e->text.n ? slice_of(name.p + e->text.n, name.n - e->text.n) : SLICE_NULL;
+    }
+    return SLICE_NULL;
+}
+
+static bool topic_take(struct produce *me, struct ui *u) {
+    struct edit *e = &me->form.fields[F_TOPIC].edit;
+    struct slice rest = topic_rest(me, u);
+    if (!rest.p || e->cursor != e->text.n)
+        return false;
+    struct buf name = {0};
+    buf_put(&name, e->text.p, e->text.n);
+    buf_put(&name, rest.p, rest.n);
+    edit_set(e, buf_slice(&name));
+    buf_fini(&name);
+    return true;
+}
+
+static void paint_topic_rest(struct produce *me, struct ui *u, struct canvas *c) {
+    struct slice rest = me->typing && me->form.focus == F_TOPIC ? topic_rest(me, u) : SLICE_NULL;
+    int x = c->cursor_x, room = 28 - (c->cursor_x - me->form.label_w - 3);
+    if (!rest.p || c->cursor_y < 0 || room < 4)
+        return;
+    x += canvas_put_foreign(c, c->cursor_y, x, room, ROLE_placeholder, rest);
+    canvas_put(c, c->cursor_y, x, 2, ROLE_hint_key, " →");
 }
 
 /* ---- painting ---- */
@@ -279,15 +331,18 @@ static void paint_sum(struct produce *me, struct ui *u, struct canvas *c, int y,
         canvas_put(c, y, at, x + w - at, ROLE_dim, "none yet");
         return;
     }
-    at += canvas_printf(c, y, at, x + w - at, ROLE_text, "%s sent", fmt_group(a, (int64_t)me->sent)) + 2;
+    at += canvas_printf(c, y, at, x + w - at, ROLE_text, "%s sent", fmt_group(a, me->sent)) + 2;
     at += canvas_printf(c, y, at, x + w - at, ROLE_good, "%s acknowledged", fmt_group(a, (int64_t)me->acked)) + 2;
     if (me->failed)
         at += canvas_printf(c, y, at, x + w - at, ROLE_bad, "%s failed", fmt_group(a, (int64_t)me->failed)) + 2;
     if (me->acked)
         at += canvas_printf(c, y, at, x + w - at, ROLE_dim, "%s each",
                             fmt_took(b, me->took_sum_us / (int64_t)me->acked)) + 2;
-    if (me->left)
-        at += canvas_printf(c, y, at, x + w - at, ROLE_warn, "%s to go", fmt_group(a, me->left)) + 2;
+    if (me->run.file && me->run.file_bytes > 0)
+        at += canvas_printf(c, y, at, x + w - at, ROLE_warn, "%" PRId64 "%% of the file",
+                            me->run.file_read * 100 / me->run.file_bytes) + 2;
+    else if (run_is_on(&me->run))
+        at += canvas_printf(c, y, at, x + w - at, ROLE_warn, "%s to go", fmt_group(a, me->run.left)) + 2;
     size_t pending = client_produce_pending(u->client);
     if (pending)
         canvas_printf(c, y, at, x + w - at, ROLE_warn, "%s under way", fmt_group(a, (int64_t)pending));
@@ -297,11 +352,18 @@ static void producev_paint(struct view *v, struct ui *u, struct canvas *c, struc
     struct produce *me = (struct produce *)v;
     int y = r.y + 1;
     me->form.fields[F_PARTITION].hint = me->typing && me->form.focus == F_PARTITION ? NULL : "by key";
+    int null = me->form.fields[F_NULL].choice;
+    bool file = me->form.fields[F_FILE].edit.text.n > 0, lines = file && me->form.fields[F_AS].choice == 0;
     me->form.fields[F_VALUE].rows = r.h >= 40 ? 14 : r.h >= 28 ? 8 : 4;
-    me->form.fields[F_KEY].off = me->form.fields[F_NULL].choice & 1;
-    me->form.fields[F_VALUE].off = me->form.fields[F_NULL].choice & 2;
+    me->form.fields[F_KEY].off = null == 1 || null == 3;
+    me->form.fields[F_VALUE].off = null == 2 || null == 3 || file;
+    me->form.fields[F_FILE].off = null == 2 || null == 3;
+    me->form.fields[F_AS].off = !file;
+    me->form.fields[F_COUNT].off = lines;
+    me->form.fields[F_COUNT].hint = lines ? "all lines" : "1";
     int form_w = r.w - 4 < 120 ? r.w - 4 : 120;
     y += form_paint(&me->form, c, (struct rect){y, r.x + 2, r.h - 2, form_w}, me->typing) + 1;
+    paint_topic_rest(me, u, c);
     if (y >= r.y + r.h)
         return;
     paint_sum(me, u, c, y++, r.x + 3, r.w - 4);
@@ -313,6 +375,7 @@ static void producev_paint(struct view *v, struct ui *u, struct canvas *c, struc
 
 static bool producev_key(struct view *v, struct ui *u, const struct key *k) {
     struct produce *me = (struct produce *)v;
+    int focus = me->form.focus;
     u->dirty = true;
     if (!me->typing) {
         if (key_is(k, "tab") || key_is(k, "enter") || key_is(k, "i")) {
@@ -325,8 +388,10 @@ static bool producev_key(struct view *v, struct ui *u, const struct key *k) {
         me->typing = false;
         return true;
     }
-    if (key_is(k, "ctrl-p") || key_is(k, "ctrl-n") || (key_is(k, "up") && me->form.focus == F_TOPIC)) {
-        past_move(me, key_is(k, "ctrl-n") ? 1 : -1);
+    if (focus == F_TOPIC && (key_is(k, "right") || key_is(k, "end") || key_is(k, "ctrl-f")) && topic_take(me, u))
+        return true;
+    if (key_is(k, "ctrl-p") || key_is(k, "ctrl-n") || (key_is(k, "up") && focus == F_TOPIC)) {
+        past_move(me, u, key_is(k, "ctrl-n") ? 1 : -1);
         return true;
     }
     enum form_result result = form_key(&me->form, k);
@@ -340,12 +405,11 @@ static bool producev_verb(struct view *v, struct ui *u, enum verb verb, const ch
     (void)arg;
     if (verb == VERB_SEND)
         return produce_send(me, u);
-    if (verb == VERB_PAUSE && me->left) {
-        ui_say(u, ROLE_warn, "stopped: %" PRId64 " messages were not sent", me->left);
-        run_forget(me);
+    if (verb == VERB_PAUSE && run_is_on(&me->run)) {
+        produce_stop(me, u);
         return true;
     }
-    if (verb == VERB_TAIL) {
+    if (verb == VERB_TAIL && *form_text(&me->form, F_TOPIC)) {
         ui_tail_topic(u, slice_cstr(form_text(&me->form, F_TOPIC)), -1, -1);
         return true;
     }
@@ -360,6 +424,10 @@ static void producev_edited(struct view *v, struct ui *u, struct slice text) {
     struct produce *me = (struct produce *)v;
     if (text.n > 0 && text.p[text.n - 1] == '\n') /* the editor's, not the message's */
         text.n--;
+    if (text.n > EDIT_MAX) {
+        ui_say(u, ROLE_bad, "that is more than the form takes, 1 MiB; File sends it");
+        return;
+    }
     edit_set(&me->form.fields[F_VALUE].edit, text);
     u->dirty = true;
 }
@@ -367,12 +435,14 @@ static void producev_edited(struct view *v, struct ui *u, struct slice text) {
 static bool producev_can(struct view *v, struct ui *u, enum verb verb) {
     struct produce *me = (struct produce *)v;
     (void)u;
-    return verb != VERB_PAUSE || me->left > 0;
+    if (verb == VERB_TAIL)
+        return me->form.fields[F_TOPIC].edit.text.n > 0;
+    return verb != VERB_PAUSE || run_is_on(&me->run);
 }
 
 const struct view_ops view_produce = {
     .size = sizeof(struct produce), .background = true, .open = producev_open, .close = producev_close,
     .paint = producev_paint, .key = producev_key, .verb = producev_verb, .can = producev_can,
     .event = producev_event, .tick = producev_tick, .tick_us = producev_tick_us, .text = producev_text,
-    .edited = producev_edited,
+    .edited = producev_edited, .busy = producev_busy,
 };

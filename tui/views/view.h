@@ -51,6 +51,7 @@ struct view_ops {
     /* Called when the client has woken us and when `tick_us` has passed; true: paint. */
     bool (*tick)(struct view *v, struct ui *u);
     int64_t (*tick_us)(struct view *v, struct ui *u);   /* NULL or INT64_MAX: only when woken */
+    bool (*busy)(struct view *v, struct ui *u, char *why, size_t size);  /* leaving weir now would lose something */
     const char *(*filter)(struct view *v);              /* without a table: the filter that is on */
     /* The text that $EDITOR may change, and its return. */
     struct slice (*text)(struct view *v);
@@ -106,6 +107,7 @@ struct ui {
     const char *address;
     bool ascii, read_only, internal;
     bool dirty, quit;
+    bool hurry;                         /* a receipt is waited for: the client is looked at without a pause */
 
     struct view *stack[VIEW_TABS][UI_DEPTH];
     int depth[VIEW_TABS], tab, came_from;
