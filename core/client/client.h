@@ -40,7 +40,8 @@ struct snapshot *client_poll(struct client *c);
 
 /* What is on screen, so that it is read first and most often; copied.  Topics: offsets wanted for
  * these; groups: members and offsets for these. all_groups: a list of all lags is wanted (paced).
- * The snapshot whose `interest` equals the number of these calls and that is `settled` has it all. */
+ * With `once` the snapshot whose `interest` equals the number of these calls and that is `settled` has it all;
+ * else no snapshot is made for a change that asks for nothing new. */
 struct client_interest {
     const struct slice *topics; size_t n_topics;
     const struct slice *groups; size_t n_groups;

@@ -168,6 +168,7 @@ struct reader {
     struct model_lag *rows_scratch; /* during groups_round */
     uint64_t serial;
     int64_t newest_us, published_us;
+    int64_t paced_us;               /* published_us plus what a burst has used up */
     struct rate in, out;
     struct history in_history;
     bool asking;                    /* more questions follow in this turn */

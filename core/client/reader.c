@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #define PUBLISH_GAP_US 100000
+#define PUBLISH_BURST 5     /* publishes at once that a pause earns: names, visible rows, the rest */
 #define PUBLISH_WAIT_US 20000 /* the other answers of a tick are mostly in by then */
 #define QUORUM_PERIOD 5     /* intervals */
 #define METADATA_PERIOD 5   /* intervals, for large clusters */
@@ -48,7 +49,9 @@ void reader_publish(struct reader *r) {
     if (r->closing)
         return;
     timers_cancel(&r->wire->timers, &r->publish_timer);
-    r->published_us = wire_now_us();
+    int64_t now = wire_now_us(), earned = now - PUBLISH_BURST * PUBLISH_GAP_US;
+    r->paced_us = (r->paced_us > earned ? r->paced_us : earned) + PUBLISH_GAP_US;
+    r->published_us = now;
     struct snapshot *s = reader_snapshot(r);
     s->settled = reader_settled(r);
     s->interest = r->interest_n;
@@ -100,8 +103,11 @@ struct rcall reader_begin(void *ctx, const struct conn_answer *a) {
     return call;
 }
 
+/* The last answer is shown at once, but not at every line that a held key scrolls: a snapshot of thousands of topics
+ * costs milliseconds here and in the console. */
 void reader_end(struct reader *r) {
-    if (r->in_flight == 0 && !r->closing)
+    bool may = r->client->config.once || r->paced_us <= wire_now_us() - PUBLISH_GAP_US;
+    if (r->in_flight == 0 && !r->closing && may)
         reader_publish(r);
     else
         reader_changed(r);
@@ -465,9 +471,11 @@ void reader_take_interest(struct reader *r, struct interest *i) {
         if (r->interest.quorum && r->quorum_asked_us == 0)
             cluster_ask_quorum(r);
     }
-    if (r->in_flight == 0)
+    /* A console scrolls: where nothing had to be asked a new snapshot would hold nothing new, and one of thousands of
+     * topics takes milliseconds.  Who asks once waits for the one that knows of its interest. */
+    if (r->in_flight == 0 && r->client->config.once)
         reader_publish(r);
-    else
+    else if (r->in_flight > 0)
         reader_changed(r);
 }
 

@@ -412,15 +412,12 @@ struct offsets_pick {
     size_t topic_at; /* goes on here */
 };
 
-static bool part_due(const struct reader *r, const struct rtopic *t, const struct rpart *p,
-                     const struct offsets_pick *k) {
+static bool part_due(const struct reader *r, const struct rpart *p, const struct offsets_pick *k) {
     if (p->leader != k->broker->id)
         return false;
     int64_t asked = k->timestamp == LATEST ? p->end_asked_us : p->start_asked_us;
     if (k->for_lag)
         return asked < p->lag_us; /* also of an earlier round, whose leader was not connected yet */
-    if (t->want != k->want)
-        return false;
     if (asked == 0)
         return true;
     if (r->client->config.once)
@@ -441,9 +438,9 @@ static bool offsets_ask(struct reader *r, struct offsets_pick *k, int version) {
     for (; q.topics.v != NULL && k->topic_at < r->n_topics && total < OFFSETS_PER_REQUEST; k->topic_at++) {
         struct rtopic *t = r->topics_sorted[k->topic_at];
         struct list_offsets_req_topic *to = NULL;
-        for (int32_t i = 0; i < t->n_parts; i++) {
+        for (int32_t i = 0; (k->for_lag || t->want == k->want) && i < t->n_parts; i++) {
             struct rpart *p = &t->parts[i];
-            if (!part_due(r, t, p, k))
+            if (!part_due(r, p, k))
                 continue;
             if (to == NULL) {
                 to = &q.topics.v[q.topics.n];

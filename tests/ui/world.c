@@ -349,6 +349,7 @@ void world_keys(struct world *w, const char *keys) {
 
 const char *world_paint(struct world *w) {
     screen_paint(&w->screen, &w->canvas);
+    ui_interest(&w->screen.ui);
     world_check_cells(w);
     buf_clear(&w->text);
     canvas_text(&w->canvas, &w->text);

@@ -6,7 +6,8 @@
  *
  * It sleeps in poll; a still screen wakes for the client's refresh only and
  * writes nothing.  Paints are at least term_frame_us apart, and so are two looks
- * at the client, so that a tail at full speed leaves time for keys. */
+ * at the client, so that a tail at full speed leaves time for keys; the answer to
+ * a key keeps that distance from other answers only. */
 #include "tui/app/console.h"
 
 #include "core/base/log.h"
@@ -32,7 +33,8 @@ struct console {
     struct canvas canvas;
     const struct console_options *options;
     struct theme theme;
-    int64_t next_paint_us, next_client_us;
+    bool answers;                   /* the next paint answers a key: it does not wait for the frame of a snapshot */
+    int64_t next_paint_us, next_answer_us, next_client_us;
     struct child hello;
 };
 
@@ -260,12 +262,14 @@ static void take_clock(struct console *me) {
     me->screen.ui.wall_ms = wall_ms();
 }
 
+static int64_t paint_due_us(const struct console *me) { return me->answers ? me->next_answer_us : me->next_paint_us; }
+
 static int wait_ms(struct console *me) {
     struct ui *u = &me->screen.ui;
     int64_t us = ui_tick_us(u), age = age_due_us(u);
     us = age < us ? age : us;
-    if (u->dirty && me->next_paint_us - u->env.now_us < us)
-        us = me->next_paint_us - u->env.now_us;
+    if (u->dirty && paint_due_us(me) - u->env.now_us < us)
+        us = paint_due_us(me) - u->env.now_us;
     if (!u->hurry && me->next_client_us > u->env.now_us && me->next_client_us - u->env.now_us < us)
         us = me->next_client_us - u->env.now_us;
     if (us == INT64_MAX)
@@ -275,15 +279,19 @@ static int wait_ms(struct console *me) {
 
 static void paint(struct console *me) {
     struct ui *u = &me->screen.ui;
-    if (!u->dirty || u->env.now_us < me->next_paint_us)
+    if (!u->dirty || u->env.now_us < paint_due_us(me))
         return;
     if (!term_can_paint()) {
-        me->next_paint_us = u->env.now_us + SLOW_LINE_US;
+        me->next_paint_us = me->next_answer_us = u->env.now_us + SLOW_LINE_US;
         return;
     }
     screen_paint(&me->screen, &me->canvas);
     term_flush(&me->canvas);
+    ui_interest(u); /* afterwards: the client's thread must not take the processor from the paint */
     me->next_paint_us = u->env.now_us + term_frame_us();
+    if (me->answers)
+        me->next_answer_us = me->next_paint_us;
+    me->answers = false;
 }
 
 static void loop(struct console *me) {
@@ -311,6 +319,7 @@ static void loop(struct console *me) {
         for (int i = 0; i < KEYS_AT_ONCE && !me->screen.wants.quit && (fds[0].revents & POLLIN) && term_key(&k); i++) {
             screen_key(&me->screen, &k);
             do_wants(me);
+            me->answers = u->dirty;
         }
         if (fds[2].fd >= 0 && (fds[2].revents & POLLIN))
             take_client(me);

@@ -163,6 +163,5 @@ void screen_paint(struct screen *s, struct canvas *c) {
         dialog_paint(&s->ui.dialog, c);
     if (s->prompt.open)
         prompt_paint(&s->prompt, c, c->h - 1, 2);
-    ui_interest(&s->ui);
     s->ui.dirty = false;
 }
