@@ -146,6 +146,8 @@ void tail_close(struct tail *t);
 void tail_get_stats(struct tail *t, struct tail_stats *out);
 /* Copies up to n rows beginning at serial `from` (or the oldest after it) out of the ring; returns how many. */
 size_t tail_rows(struct tail *t, uint64_t from, struct tail_row *rows, size_t n);
+/* Rows from this serial on stay in the ring until it is called again, 0: none; what finds no room is dropped. */
+void tail_keep(struct tail *t, uint64_t serial);
 /* One row with all that was kept of it; valid until the next tail_whole.  False: it has left the ring. */
 bool tail_whole(struct tail *t, uint64_t serial, struct tail_row *row);
 

@@ -26,7 +26,7 @@ static struct ring_place *place_of(const struct ring *r, uint64_t serial) {
 }
 
 static bool evict(struct ring *r) {
-    if (r->lossless && r->first > r->read)
+    if ((r->lossless && r->first > r->read) || (r->keep > 0 && r->first >= r->keep))
         return false;
     if (!r->lossless && !place_of(r, r->first)->read)
         r->dropped++;
@@ -78,8 +78,10 @@ bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, s
               struct slice headers) {
     size_t n = sizeof *rec + key.n + value.n + headers.n;
     n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    if (!make_room(r, n))
+    if (!make_room(r, n)) {
+        r->dropped += !r->lossless;
         return false;
+    }
     if (ring_count(r) == r->index_cap)
         index_grow(r);
     r->last++;

@@ -3,8 +3,8 @@
  *   bytes  [ rec 5 | rec 6 | ....free.... | rec 3 | rec 4 |gap]   a record is never split
  *   index  serial -> place and size, a power of two long
  *
- * The oldest goes when a new one needs its room.  In a lossless ring what was not
- * handed out stays: ring_put then says no.
+ * The oldest goes when a new one needs its room.  What is to be kept stays, and in
+ * a lossless ring what was not handed out: ring_put then says no.
  * Thread: the owner's lock. */
 #ifndef WEIR_CLIENT_RING_H
 #define WEIR_CLIENT_RING_H
@@ -27,12 +27,13 @@ struct ring {
     size_t index_cap;
     uint64_t first, last;           /* serials; last < first: empty */
     uint64_t read;                  /* lossless: all up to here may go */
+    uint64_t keep;                  /* from here on none may go; 0: all may */
     uint64_t dropped;               /* pushed out before they were handed out */
     bool lossless;
 };
 void ring_init(struct ring *r, size_t size_bytes, bool lossless);
 void ring_fini(struct ring *r);
-/* False: lossless, and no room until more is read. */
+/* False: no room until more is read (lossless), or because of what is kept: it was counted as dropped. */
 bool ring_put(struct ring *r, const struct ring_record *rec, struct slice key, struct slice value,
               struct slice headers);
 static inline size_t ring_count(const struct ring *r) { return r->last + 1 - r->first; }

@@ -98,7 +98,7 @@ bool tail_take(struct tail *t, const struct tail_record *r) {
         tail_merge_add(&t->merge, r->part, &rec, key, value, headers);
         return !t->stop;
     }
-    while (!ring_put(&t->ring, &rec, key, value, headers)) {
+    while (!ring_put(&t->ring, &rec, key, value, headers) && t->ring.lossless) {
         tail_wake(t, wire_now_us());
         t->waited = true;
         if (t->stop)
@@ -261,6 +261,12 @@ static uint8_t *row_copy(uint8_t *to, struct tail_row *row, uint64_t serial, con
 
 static size_t row_size(const struct ring_record *rec, size_t peek) {
     return (rec->key_n < peek ? rec->key_n : peek) + (rec->value_n < peek ? rec->value_n : peek) + rec->headers_n;
+}
+
+void tail_keep(struct tail *t, uint64_t serial) {
+    pthread_mutex_lock(&t->lock);
+    t->ring.keep = serial;
+    pthread_mutex_unlock(&t->lock);
 }
 
 size_t tail_rows(struct tail *t, uint64_t from, struct tail_row *rows, size_t n) {

@@ -99,6 +99,8 @@ void tail_close(struct tail *t) {
 
 void tail_get_stats(struct tail *t, struct tail_stats *out) { *out = t->client->stats; }
 
+void tail_keep(struct tail *t, uint64_t serial) { t->client->kept = serial; }
+
 bool tail_whole(struct tail *t, uint64_t serial, struct tail_row *row) {
     return serial >= t->client->stats.first && tail_rows(t, serial, row, 1) == 1 && row->serial == serial;
 }

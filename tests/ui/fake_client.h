@@ -29,6 +29,7 @@ struct client {
     struct tail_spec spec;              /* of the last tail_open; texts copied below */
     char spec_topic[300], spec_filter[300];
     int32_t spec_partition;
+    uint64_t kept;                      /* of the last tail_keep */
     size_t tails_open;
 };
 void fake_client_init(struct client *c);

@@ -428,6 +428,7 @@ static void test_ring_rolls_while_held(void **state) {
     world_keys(&w, "j j t");
     world_paint(&w);
     world_keys(&w, "k k enter");
+    assert_int_equal(w.client.kept, 1); /* all of it: less than what is kept at least */
     assert_non_null(strstr(world_paint(&w), "0@38"));
     w.client.stats.first = 40;
     assert_non_null(strstr(world_paint(&w), "0@38"));
@@ -435,6 +436,8 @@ static void test_ring_rolls_while_held(void **state) {
     assert_non_null(strstr(world_paint(&w), "2 records left the memory meanwhile"));
     world_keys(&w, "k");
     assert_non_null(strstr(world_paint(&w), "the oldest of the 1 records kept"));
+    world_keys(&w, "f");
+    assert_int_equal(w.client.kept, 0);
     world_fini(&w);
 }
 

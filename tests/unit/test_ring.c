@@ -99,6 +99,32 @@ static void test_lossless_waits(void **state) {
     ring_fini(&r);
 }
 
+/* What is to be kept stays; what then finds no room is counted, and later ones are taken again. */
+static void test_keep(void **state) {
+    (void)state;
+    struct ring r;
+    struct ring_record rec = {0};
+    uint8_t room[301];
+    ring_init(&r, 64 * 1024, false);
+    uint64_t n = 0, refused = 0;
+    while (n < 1000)
+        put(&r, ++n, true);
+    uint64_t keep = r.last - 20, first = r.first, dropped = r.dropped;
+    r.keep = keep;
+    for (int i = 0; i < 3000; i++)
+        refused += !ring_put(&r, &rec, SLICE("k"), content((uint64_t)i, room), SLICE_NULL);
+    assert_true(refused > 2000);
+    assert_int_equal(r.first, keep);
+    assert_int_equal(r.last + refused, 1000 + 3000);
+    assert_int_equal(r.dropped, dropped + refused + (keep - first)); /* the rest made room before */
+    const uint8_t *bytes;
+    assert_int_equal(ring_get(&r, keep, &bytes)->offset, (int64_t)keep);
+    r.keep = 0;
+    assert_true(ring_put(&r, &rec, SLICE("k"), content(1, room), SLICE_NULL));
+    assert_true(r.first > keep);
+    ring_fini(&r);
+}
+
 static void test_larger_than_the_ring(void **state) {
     (void)state;
     struct ring r;
@@ -219,6 +245,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_oldest_out),     cmocka_unit_test(test_what_was_read_is_not_dropped),
         cmocka_unit_test(test_lossless_waits), cmocka_unit_test(test_larger_than_the_ring),
+        cmocka_unit_test(test_keep),
         cmocka_unit_test(test_filter),         cmocka_unit_test(test_filter_terms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

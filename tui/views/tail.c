@@ -1,7 +1,8 @@
 /* Records of a topic as they come.
  *
  *   live: the newest row is the last one on the screen, no bar
- *   held: (Space, or moving up) nothing moves; what comes is counted
+ *   held: (Space, or moving up) nothing moves; what comes is counted; the last
+ *         HELD_ROWS before stay, however fast the ring would roll
  *   record: closed -Enter-> below the rows -Enter-> the whole page -Enter-> closed
  *
  * The rows on screen are those of the last tail_rows call; while held and not
@@ -18,6 +19,7 @@
 #define PAGE_US 250000              /* where each would be a whole new page, four are */
 #define LINE_BYTES_PER_S 32000      /* what a terminal far away takes without growing slow */
 #define HELD_US 250000
+#define HELD_ROWS 5000
 #define FOLD_DEFAULT 3
 #define CUT_BYTES ((size_t)4 * 1024 * 1024)
 #define PEEK_BYTES 8192
@@ -167,9 +169,18 @@ bool tail_view_whole(struct tail_view *me, struct tail_row *row) {
 }
 
 static void tail_hold(struct tail_view *me) {
-    if (me->live)
-        me->seen = me->stats.last;
+    if (me->live) {
+        me->seen = me->stats.matched;
+        if (me->tail)
+            tail_keep(me->tail, me->bottom > HELD_ROWS ? me->bottom - HELD_ROWS : 1);
+    }
     me->live = false;
+}
+
+static void tail_follow(struct tail_view *me) {
+    if (!me->live && me->tail)
+        tail_keep(me->tail, 0);
+    me->live = true;
 }
 
 /* What is older than the oldest is said once one asks for it. */
@@ -227,7 +238,7 @@ static bool tailv_move_verb(struct tail_view *me, struct ui *u, enum verb verb) 
     case VERB_PAGE_UP: tail_move(me, u, -page); return true;
     case VERB_PAGE_DOWN: tail_move(me, u, page); return true;
     case VERB_HOME: tail_move(me, u, -(int64_t)me->selected); return true;
-    case VERB_END: case VERB_FOLLOW: me->live = true; return true;
+    case VERB_END: case VERB_FOLLOW: tail_follow(me); return true;
     default: return false;
     }
 }
@@ -323,7 +334,7 @@ static bool tailv_verb(struct view *v, struct ui *u, enum verb verb, const char 
         if (me->live)
             tail_hold(me);
         else
-            me->live = true;
+            tail_follow(me);
         return true;
     case VERB_FILTERING: judge_filter(u, arg); return true;
     case VERB_FILTER:

@@ -48,7 +48,7 @@ static void title_state(const struct tail_view *me, char *text, size_t size, enu
         snprintf(text, size, "✗ ended");
         *role = ROLE_bad;
     } else if (!me->live) {
-        snprintf(text, size, "○ held, %s new", fmt_group(number, (int64_t)(s->last - me->seen)));
+        snprintf(text, size, "○ held, %s new", fmt_group(number, (int64_t)(s->matched - me->seen)));
     } else if (s->away) {
         snprintf(text, size, "! no leader");
         *role = ROLE_bad;

@@ -33,7 +33,7 @@ struct tail_view {
     enum { DETAIL_CLOSED, DETAIL_SPLIT, DETAIL_WHOLE } detail;
     uint64_t bottom;            /* serial of the last row on screen */
     uint64_t selected;          /* serial */
-    uint64_t seen;              /* stats.last when held */
+    uint64_t seen;              /* stats.matched when held */
     uint64_t notes;             /* of stats.notes, told */
     bool away;                  /* told */
     int64_t painted_us;
