@@ -2,8 +2,11 @@
 """The commands: topics, groups, cluster; usage errors; read-only; what needs a yes."""
 import csv
 import io
+import os
+import shutil
+import subprocess
 
-from e2e import contains, equal, main
+from e2e import LIMIT, WEIR, contains, equal, main
 
 
 def test_topics(box):
@@ -47,8 +50,6 @@ def test_groups(box):
     box.run('produce', 't', input=''.join(f'{i}\n' for i in range(10)), *on)
     equal(box.json('groups', 'list', *on), [], 'none')
     contains(box.run('groups', 'describe', 'g', *on, code=1).stderr, 'no group g')
-    import shutil
-    import subprocess
     if shutil.which('kcat') is None:
         return
     subprocess.run(['kcat', '-b', b.address, '-G', 'g', '-o', 'beginning', '-c', '4', '-q', 't'], check=True, timeout=60,
@@ -67,11 +68,133 @@ def test_groups(box):
     equal(box.json('groups', *on), [], 'deleted')
 
 
+def test_names(box):
+    b = box.broker()
+    on = ('-b', b.address)
+    box.run('topics', 'create', 'red.one', 'red.two', 'blue', *on)
+    for group, topic in (('g.one', 'red.one'), ('g.two', 'blue')):
+        box.run('groups', 'reset', group, '--to', 'latest', '-t', topic, '--yes', *on)
+
+    def names(*words):
+        return sorted({r.get('name', r.get('group')) for r in box.json(*words, *on)})
+    equal(names('topics', 'list', '-r', 'red[.].*'), ['red.one', 'red.two'], 'a regular expression')
+    equal(names('topics', 'list', '-r', 'red|blue'), ['blue'], 'whole names')
+    equal(names('topics', 'list', '-i', '-r', '__.*'), ['__consumer_offsets'], 'internal ones when asked for')
+    equal(names('groups', 'list', '-r', 'g.*o.*'), ['g.one', 'g.two'], 'groups')
+    equal(names('groups', 'describe'), ['g.one', 'g.two'], 'without a name all')
+    equal([r['topic'] for r in box.json('groups', 'describe', '-t', 'blue', *on)], ['blue'], 'one topic of them')
+    equal(sorted({r['topic'] for r in box.json('topics', 'describe', *on)['partitions']}), ['blue', 'red.one', 'red.two'],
+          'described without a name')
+    equal(sorted({r['topic'] for r in box.json('topics', 'describe', '-r', 'red.*', *on)['configs']}),
+          ['red.one', 'red.two'], 'configs')
+    contains(box.run('topics', 'list', '-r', 'green.*', *on, code=1).stderr, 'no topic matches green.*')
+    contains(box.run('groups', 'list', 'g.three', *on, code=1).stderr, 'no group g.three here')
+
+
+def test_reset_of_what_is_new(box):
+    b = box.broker()
+    on = ('-b', b.address)
+    box.run('topics', 'create', 't', '--partitions', '3', *on)
+    box.run('produce', 't', '-p', '1', input='a\nb\n', *on)
+    contains(box.run('groups', 'reset', 'g', '--to', 'latest', '--yes', *on, code=1).stderr, '--topic')
+    contains(box.run('groups', 'reset', 'g', '--to', 'latest', '-t', 'none', '--yes', *on, code=1).stderr, 'no topic none')
+    box.run('groups', 'reset', 'g', '--to', 'latest', '-t', 't:1', '--yes', *on)
+
+    def committed():
+        return {r['partition']: r['committed'] for r in box.json('groups', 'describe', 'g', *on)}
+    equal(committed(), {0: None, 1: 2, 2: None}, 'a group that was not there')
+    box.run('groups', 'reset', 'g', '--to', 'earliest', '-t', 't', '--yes', *on)
+    equal(committed(), {0: 0, 1: 0, 2: 0}, 'partitions without a commit')
+
+
+def test_members(box):
+    if shutil.which('kcat') is None:
+        return
+    b = box.broker()
+    box.run('topics', 'create', 't', '--partitions', '2', '-b', b.address)
+    box.run('produce', 't', '-p', '0', '-b', b.address, input='a\n')
+    reader = subprocess.Popen(['kcat', '-u', '-b', b.address, '-X', 'client.id=me', '-X', 'auto.offset.reset=earliest', '-q',
+                               '-G', 'g', 't'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        equal(reader.stdout.readline(), b'a\n', 'it reads')
+        row, = box.json('groups', 'describe', 'g', '--members', '-b', b.address)
+        equal((row['client_id'], row['partitions'], row['assignment']), ('me', 2, 't:0,1'), 'the member')
+    finally:
+        reader.kill()
+        reader.communicate()
+
+
 def test_cluster(box):
     b = box.broker()
     found = box.json('cluster', '-b', b.address)
     equal(len(found['brokers']), 1, 'brokers')
     equal(found['brokers'][0]['node_id'], found['cluster'][0]['controller_id'], 'controller')
+    equal((found['cluster'][0]['controller_from_quorum'], found['brokers'][0]['is_voter']), (True, True), 'the quorum says')
+
+
+def test_output_that_fails(box):
+    b = box.broker()
+    on = ('-b', b.address)
+    box.run('topics', 'create', 't', *on)
+    box.run('produce', 't', *on, input='a\n')
+    for words in (('topics', 'list'), ('topics', 'list', '-o', 'json'), ('topics', 'list', '-o', 'csv'), ('tail', 't', '-e'),
+                  ('produce', 't', '-v'), ('--help',), ('hello',), ('topics', 'delete', 't', '--explain')):
+        if words != ('--help',):
+            words += on
+        with open('/dev/full', 'wb') as full:
+            done = subprocess.run([WEIR, *words], input=b'b\n', stdout=full, stderr=subprocess.PIPE, env=box.env,
+                                  timeout=LIMIT, check=False)
+        equal(done.returncode, 1, f'a full disk, {words}')
+        contains(done.stderr.decode(), 'standard output')
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([WEIR, *words], input=b'b\n', stdout=write, stderr=subprocess.PIPE, env=box.env,
+                              timeout=LIMIT, check=False)
+        os.close(write)
+        equal((done.returncode, done.stderr), (0, b''), f'a reader that has gone, {words}')
+
+
+def test_descriptors_that_are_closed(box):
+    b = box.broker()
+    box.run('topics', 'create', 't', '-b', b.address)
+    for words, fd, code in ((('topics', 'list'), 1, 1), (('produce', 't'), 0, 1), (('topics', 'list'), 2, 0)):
+        done = subprocess.run([WEIR, *words, '-b', b.address], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=box.env, timeout=LIMIT, check=False,
+                              preexec_fn=lambda fd=fd: os.close(fd))
+        equal(done.returncode, code, f'{words} with {fd} closed: {done.stderr}')
+
+
+def test_ascii(box):
+    b = box.broker()
+    on = ('-b', b.address)
+    box.run('topics', 'create', 't', *on)
+    box.run('groups', 'reset', 'grüße', '--to', 'latest', '-t', 't', '--yes', *on)
+    for how in ((), ('-o', 'json'), ('-o', 'csv')):
+        contains(box.run('groups', 'list', *how, *on).stdout, 'grüße')
+        out = box.run('groups', 'list', '--ascii', *how, *on).stdout
+        out.encode('ascii')
+        contains(out, 'gr')
+    contains(box.run('groups', 'list', 'weiß', '--ascii', *on, code=1).stderr, 'wei\\u{df}')
+
+
+def test_bash_completion(box):
+    doc = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../doc/weir.bash')
+    if shutil.which('bash') is None or shutil.which('sed') is None:
+        return
+    b = box.broker()
+    box.run('topics', 'create', 'billing', 'billing.late', 'other', '-b', b.address)
+    env = dict(box.env, PATH=os.path.dirname(os.path.abspath(WEIR)) + ':' + os.environ['PATH'])
+
+    def complete(line):
+        script = 'source "$0"; COMP_LINE=$1 COMP_POINT=${#1}; _weir; printf "%s\\n" "${COMPREPLY[@]}"'
+        return subprocess.run(['bash', '-c', script, doc, line], stdout=subprocess.PIPE, text=True, env=env, timeout=LIMIT,
+                              check=True).stdout.split()
+    equal(complete('weir to'), ['topics'], 'a command')
+    equal(complete('weir -b host:9092 topics de'), ['describe', 'delete'], 'a subcommand behind an option with a value')
+    equal(complete(f'weir tail -b {b.address} bil'), ['billing', 'billing.late'], 'topics of the cluster')
+    equal(complete('weir tail bil'), [], 'no question without a cluster')
+    equal(complete('weir tail t -o '), ['table', 'json', 'csv'], 'a value')
+    equal(complete('weir groups reset g --to-d'), ['--to-datetime'], 'an option')
 
 
 def test_refusals(box):
@@ -87,9 +210,10 @@ def test_refusals(box):
 
 def test_usage(box):
     for words in (('nope',), ('topics', 'nope'), ('--nope',), ('topics', 'list', '-o', 'xml'), ('topics', 'create'),
-                  ('produce', 'a', 'b'), ('produce', 'a', '--acks', '7'), ('produce', 'a', '-z', 'rar'),
+                  ('produce', 'a', '-l'), ('produce', 'a', '-D', '\\q'), ('produce', 'a', '--rate', '0'), ('produce', 'a', '--acks', '7'), ('produce', 'a', '-z', 'rar'),
                   ('tail', 'a', '--from', 'noon'), ('tail', 'a', '-f', '%q'), ('tail', 'a', '-p', 'x'),
-                  ('topics', 'list', '--acks', '1'), ('topics', 'alter', 'a'), ('groups', 'reset', 'g'),
+                  ('topics', 'list', '--acks', '1'), ('topics', 'list', '-r', '['), ('groups', 'describe', 'g', '-t', 't:x'),
+                  ('topics', 'alter', 'a', '--replication', '3'), ('stop', '-o', 'json'), ('topics', 'alter', 'a'), ('groups', 'reset', 'g'),
                   ('topics', 'create', 'a', '--partitions', 'many'), ('cluster', 'x'), ('-X', 'novalue'), ('-b',),
                   ('serve', '--nope'), ('serve', '--durability', 'maybe'), ('serve', 'x'), ()):
         done = box.run(*words, code=2, input='')

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """produce and tail as programs in a pipe: bytes go through as they are."""
 import base64
+import csv
+import io
 import json
 import os
 import shutil
@@ -39,6 +41,76 @@ def test_bytes_untouched(box):
     box.run('produce', 'short', '-b', b.address, input=b'\xff\n\xff\xfe\n\xff\xfe\xfd\n', text=False)
     rows = [json.loads(x) for x in box.run('tail', 'short', '-e', '-b', b.address, '-o', 'json').stdout.splitlines()]
     equal([r['value_base64'] for r in rows], ['/w==', '//4=', '//79'], 'base64 of every length')
+
+
+def test_json_and_csv_lose_nothing(box):
+    b = box.broker()
+    on = ('-b', b.address)
+    hostile = b'\x1b]0;x\x07 "q", \\ \xc2\x9b \xe2\x80\xae \xed\xa0\x80 \xc0\x80 \x00 \r\xff'
+    box.run('produce', 't', *on, '-K', '=', input=b'k\xfe=' + hostile + b'\n=\nplain\n', text=False)
+    subprocess.run([WEIR.encode(), b'produce', b't', b'-b', b.address.encode(), b'-H', b'\xffn=v\xfe', b'-H', b'a=b'],
+                   input=b'h\n', env=box.env, timeout=LIMIT, check=True)
+    out = box.run('tail', 't', '-e', *on, '-o', 'json', text=False).stdout
+    rows = [json.loads(x) for x in out.decode('utf-8').splitlines()]
+    equal((rows[0]['value'], base64.b64decode(rows[0]['value_base64'])), (None, hostile), 'value')
+    equal(base64.b64decode(rows[0]['key_base64']), b'k\xfe', 'key')
+    equal((rows[1]['key'], rows[1]['value'], rows[2]['key']), ('', '', None), 'empty is not null')
+    header = rows[3]['headers'][0]
+    equal((header['key'], base64.b64decode(header['key_base64']), base64.b64decode(header['value_base64'])),
+          (None, b'\xffn', b'v\xfe'), 'header')
+    equal(rows[3]['headers'][1], {'key': 'a', 'value': 'b'}, 'a plain header')
+    out = box.run('tail', 't', '-e', *on, '-o', 'csv', text=False).stdout
+    rows = list(csv.DictReader(io.StringIO(out.decode('latin-1'), newline='')))
+    equal(rows[0]['value'].encode('latin-1'), hostile, 'csv: the bytes')
+    contains(out.split(b'\n')[2], b',"","",')
+    contains(out, b',,plain,')
+
+
+def test_files(box):
+    b = box.broker()
+    on = ('-b', b.address)
+    for name, data in (('one', b'a\nb\n'), ('two', b'c\0d')):
+        with open(f'{box.dir}/{name}', 'wb') as f:
+            f.write(data)
+    with open(f'{box.dir}/none', 'wb'):
+        pass
+
+    def values(topic):
+        out = box.run('tail', topic, '-e', *on, '-o', 'json').stdout
+        return [json.loads(x)['value'] for x in out.splitlines()]
+    box.run('produce', 'whole', *on, *(f'{box.dir}/{n}' for n in ('one', 'two', 'none')))
+    equal(values('whole'), ['a\nb\n', 'c\0d', ''], 'a file is a message')
+    box.run('produce', 'lines', '-l', *on, *(f'{box.dir}/{n}' for n in ('one', 'none', 'two')))
+    equal(values('lines'), ['a', 'b', 'c\0d'], 'its lines are')
+    contains(box.run('produce', 'lines', f'{box.dir}/nothing', *on, code=1).stderr, 'nothing: No such file')
+
+
+def test_delimiters_and_count(box):
+    b = box.broker()
+    on = ('-b', b.address)
+    box.run('produce', 't', *on, '-D', '\\0', '-K', '\\t', input='k\tv\nw\0rest')
+    out = box.run('tail', 't', '-e', *on, '-f', '%k=%s;').stdout
+    equal(out, 'k=v\nw;=rest;', 'NUL between messages, a tab behind the key')
+    box.run('produce', 'd', *on, '-D', '<>', input='a<>b<<>' + 'x' * 70000 + '<>')
+    equal(box.run('tail', 'd', '-e', *on, '-f', '%s|').stdout, 'a|b<|' + 'x' * 70000 + '|', 'of several bytes')
+    box.run('produce', 'n', '-n', '3', *on, input='1\n2\n3\n4\n')
+    equal(box.run('tail', 'n', '-e', *on).stdout, '1\n2\n3\n', 'count')
+    box.run('produce', 'r', '--rate', '1000', *on, input='1\n2\n3\n')
+    equal(box.run('tail', 'r', '-e', *on).stdout, '1\n2\n3\n', 'rate')
+
+
+def test_receipts_for_programs(box):
+    b = box.broker()
+    on = ('-b', b.address)
+    box.run('topics', 'create', 't', *on)
+    row = json.loads(box.run('produce', 't', '-v', '-o', 'json', *on, input='a\n').stdout)
+    equal((row['topic'], row['partition'], row['offset'], row['error_code'], row['message']), ('t', 0, 0, 0, None), 'json')
+    row, = csv.DictReader(io.StringIO(box.run('produce', 't', '-v', '-o', 'csv', *on, input='a\n').stdout))
+    equal((row['topic'], row['offset'], row['message']), ('t', '1', ''), 'csv')
+    done = box.run('produce', 't', '-p', '9', '-v', '-o', 'json', *on, input='secret\n', code=1)
+    contains(done.stderr, 'topic t has no partition 9')
+    equal('secret' in done.stderr + done.stdout, False, "not the message's own bytes as the reason")
+    equal(json.loads(done.stdout)['offset'], None, 'no offset')
 
 
 def test_big_message(box):
@@ -81,6 +153,8 @@ def test_from(box):
     equal(tail('--from', '1h'), [str(i) for i in range(10)], 'an hour ago')
     equal(tail('--from', '2099-01-01'), [], 'a day to come')
     equal(tail('--filter', '4'), ['4'], 'filter')
+    equal(tail('--filter', 'value:/[13]/'), ['1', '3'], 'of the value')
+    box.run('tail', 't', '-e', '-b', b.address, '--filter', '/[/', code=2)
 
 
 def test_closed_pipe_is_quiet(box):

@@ -6,10 +6,13 @@
  *
  * Main thread. */
 #include "tui/app/app.h"
+#include "tui/cli/output.h"
 #include "tui/cli/version.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 const struct cli_command cli_commands[] = {
@@ -135,9 +138,18 @@ static int dispatch(struct cli_options *o) {
     return run(o, c, words);
 }
 
+/* A standard descriptor that the caller closed would be given to the next socket, and what is meant for the
+ * terminal would go to a broker.  Nothing can be read or written by these. */
+static void keep_standard_descriptors(void) {
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_FAILED);
+}
+
 int main(int argc, char **argv) {
     struct cli_options o;
     struct error e;
+    keep_standard_descriptors();
     /* Looked at before all options: serve has its own. */
     if (argc > 1 && strcmp(argv[1], "serve") == 0)
         return app_serve(argc - 1, argv + 1);
@@ -148,6 +160,8 @@ int main(int argc, char **argv) {
         code = dispatch(&o);
     else
         cli_complain("%s", e.text);
+    if (code == EXIT_OK)
+        code = out_flush();
     cli_options_fini(&o);
     return code;
 }

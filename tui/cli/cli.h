@@ -16,19 +16,19 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };   /* weir 
 
 enum cli_group {            /* of options */
     O_CLUSTER = 1, O_SCREEN = 2, O_OUTPUT = 4, O_LIST = 8, O_DANGER = 16, O_CHANGE = 32,
-    O_TOPIC = 64, O_RESET = 128, O_PRODUCE = 256, O_TAIL = 512, O_ALL = 1024,
+    O_TOPIC = 64, O_RESET = 128, O_PRODUCE = 256, O_TAIL = 512, O_ALL = 1024, O_NAMES = 2048, O_GROUP = 4096,
 };
 enum cli_effect { C_LOOKS, C_CHANGES, C_DESTROYS };
 enum cli_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
 
 struct cli_options {
     const char *broker, *config, *data, *durability, *theme, *output;
-    const char *to, *to_datetime, *partition, *key, *delimiter, *acks, *codec, *from, *format, *filter;
+    const char *to, *to_datetime, *partition, *key, *key_delimiter, *delimiter, *acks, *codec, *from, *format, *filter;
     struct opt_pairs properties, topic_configs, headers;
     struct opt_words files, topics;
     bool ephemeral, read_only, ascii, no_color, internal, yes, explain, null_empty, sync, verbose, stop_at_end;
-    bool help, version;
-    int64_t timeout_ms, partitions, replication, count;         /* -1: not given */
+    bool regex, members, lines, help, version;
+    int64_t timeout_ms, partitions, replication, count, rate;   /* -1: not given */
     uint64_t given;                                             /* bit per row of options.def */
     enum cli_format format_kind;                                /* of --output */
     struct opt_words arguments;                                 /* what is not an option */
@@ -55,6 +55,8 @@ const char *cli_misfit(const struct cli_options *o, unsigned groups);
 /* One line per option of the groups. */
 void cli_print_options(FILE *out, unsigned groups);
 
+/* As text_sanitize, and with --ascii nothing but ASCII: for whatever is shown to people. */
+void cli_sanitize(struct buf *out, struct slice s, size_t max_bytes);
 /* "weir: TEXT" on stderr, sanitised. */
 void cli_complain(const char *format, ...) WEIR_PRINTF(1, 2);
 /* True when the user agreed: --yes, or typed `name` at the terminal. Complains otherwise. */

@@ -11,7 +11,7 @@ static bool brokers_are_here(struct session *s, void *ctx) {
         if (b->answered.state == VALUE_WANTED || b->bytes.state == VALUE_WANTED)
             return false;
     }
-    return true;
+    return s->snapshot->controller_true || (s->snapshot->settled && s->snapshot->interest > 0);
 }
 
 static const struct out_column cluster_columns[] = {
@@ -28,20 +28,17 @@ static const struct out_column broker_columns[] = {
 
 static void print_cluster(struct session *s, struct out *out) {
     const struct snapshot *p = s->snapshot;
-    out_section(out, "cluster", cluster_columns, sizeof cluster_columns / sizeof *cluster_columns);
+    out_section(out, "cluster", OUT_COLUMNS(cluster_columns));
     out_text(out, p->cluster_id);
     out_text(out, p->version);
-    if (p->controller >= 0)
-        out_number(out, p->controller);
-    else
-        out_null(out);
+    out_known(out, p->controller >= 0, p->controller);
     out_bool(out, p->controller_true);
     out_number(out, p->brokers.n);
     out_number(out, p->topics.n);
     out_text(out, p->address);
-    out_text(out, p->durability);
+    out_text(out, p->durability.n > 0 ? p->durability : SLICE_NULL);
     out_text(out, p->data_dir);
-    out_section(out, "brokers", broker_columns, sizeof broker_columns / sizeof *broker_columns);
+    out_section(out, "brokers", OUT_COLUMNS(broker_columns));
     for (int32_t i = 0; i < p->brokers.n; i++) {
         const struct model_broker *b = &p->brokers.v[i];
         out_number(out, b->id);

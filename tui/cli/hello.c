@@ -26,10 +26,14 @@ struct hello {
     struct sent sent[N_MESSAGES];
     size_t receipts;
     int64_t begin_ms, step_ms;
-    json_t *steps;                    /* -o json */
+    struct out out;                   /* of JSON and CSV */
 };
 
 /* ---- telling ---- */
+
+static const struct out_column step_columns[] = {
+    {"step", NULL, false}, {"ok", NULL, false}, {"message", NULL, false}, {"took_ms", NULL, true},
+};
 
 static bool tell(struct hello *h, bool ok, const char *step, const char *format, ...) WEIR_PRINTF(4, 5);
 static bool tell(struct hello *h, bool ok, const char *step, const char *format, ...) {
@@ -38,20 +42,18 @@ static bool tell(struct hello *h, bool ok, const char *step, const char *format,
     va_start(args, format);
     buf_vprintf(&raw, format, args);
     va_end(args);
-    text_sanitize(&safe, buf_slice(&raw), 4096);
     int64_t now = session_now_ms();
-    if (h->steps != NULL) {
-        json_t *row = json_object();
-        json_object_set_new(row, "step", json_string(step));
-        json_object_set_new(row, "ok", json_boolean(ok));
-        json_object_set_new(row, "message", out_json_string(buf_slice(&safe)));
-        json_object_set_new(row, "took_ms", json_integer(now - h->step_ms));
-        json_array_append_new(h->steps, row);
+    if (h->out.format != FORMAT_TABLE) {
+        out_text(&h->out, slice_cstr(step));
+        out_bool(&h->out, ok);
+        out_text(&h->out, buf_slice(&raw));
+        out_number(&h->out, now - h->step_ms);
     } else {
+        cli_sanitize(&safe, buf_slice(&raw), 4096);
         printf("%-6s %-8s %.*s (%lld ms)\n", ok ? "ok" : "FAILED", step, (int)safe.n, (const char *)safe.p,
                (long long)(now - h->step_ms));
-        fflush(stdout);
     }
+    fflush(stdout);
     h->step_ms = now;
     buf_fini(&raw);
     buf_fini(&safe);
@@ -223,17 +225,15 @@ int hello_run(const struct cli_options *o) {
     h.begin_ms = h.step_ms = session_now_ms();
     if (!session_open(&h.s, o))
         return EXIT_FAILED;
-    if (o->format_kind == FORMAT_JSON)
-        h.steps = json_array();
+    out_begin(&h.out, o);
+    if (o->format_kind != FORMAT_TABLE)
+        out_section(&h.out, NULL, OUT_COLUMNS(step_columns));
     for (size_t i = 0; ok && i < sizeof steps / sizeof *steps; i++)
         ok = steps[i](&h);
     int64_t took = session_now_ms() - h.begin_ms;
-    if (h.steps != NULL) {
-        out_json_line(h.steps, true, 2);
-        json_decref(h.steps);
-    } else {
+    if (o->format_kind == FORMAT_TABLE)
         printf("hello: %s in %lld ms\n", ok ? "passed" : "FAILED", (long long)took);
-    }
+    int code = out_end(&h.out);
     session_close(&h.s);
-    return ok && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+    return ok ? code : EXIT_FAILED;
 }

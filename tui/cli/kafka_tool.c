@@ -1,6 +1,8 @@
 /* Lines for Kafka's own tools; see kafka_tool.h. */
 #include "tui/cli/kafka_tool.h"
 
+#include "tui/cli/output.h"
+
 void tool_word(struct tool *t, const char *word) {
     bool plain = *word != '\0';
     for (const char *c = word; *c != '\0'; c++)
@@ -33,8 +35,9 @@ void tool_begin(struct tool *t, const struct cli_options *o, const char *program
 
 void tool_print(struct tool *t) {
     struct buf safe = {0};
-    text_sanitize(&safe, buf_slice(&t->text), SIZE_MAX);
-    printf("%.*s\n", (int)safe.n, (const char *)safe.p);
+    cli_sanitize(&safe, buf_slice(&t->text), SIZE_MAX);
+    buf_puts(&safe, "\n");
+    out_put(buf_slice(&safe));
     buf_fini(&safe);
     buf_fini(&t->text);
 }

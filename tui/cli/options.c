@@ -17,13 +17,40 @@ static const struct opt_row rows[] = {
 #define N_ROWS (sizeof rows / sizeof rows[0])
 _Static_assert(N_ROWS <= OPTS_MAX, "cli_options.given has a bit for each row");
 
+static bool ascii_only;         /* --ascii of the command line that was taken apart last */
+
+void cli_sanitize(struct buf *out, struct slice s, size_t max_bytes) {
+    static const struct { int32_t cp; const char *ascii; } ours[] = {{0xb7, "-"}, {0x2013, "-"}, {0x2026, "..."}};
+    size_t begin = out->n, at = 0;
+    text_sanitize(out, s, max_bytes);
+    if (!ascii_only)
+        return;
+    struct buf wide = {0};
+    buf_put(&wide, out->p + begin, out->n - begin);
+    out->n = begin;
+    while (at < wide.n) {
+        int32_t cp;
+        size_t used = text_next(wide.p + at, wide.n - at, &cp), i = 0;
+        while (i < sizeof ours / sizeof *ours && ours[i].cp != cp)
+            i++;
+        if (cp < 0x80)
+            buf_put_u8(out, (uint8_t)cp);
+        else if (i < sizeof ours / sizeof *ours)
+            buf_puts(out, ours[i].ascii);
+        else
+            buf_printf(out, "\\u{%x}", (unsigned)cp);
+        at += used;
+    }
+    buf_fini(&wide);
+}
+
 void cli_complain(const char *format, ...) {
     struct buf raw = {0}, safe = {0};
     va_list args;
     va_start(args, format);
     buf_vprintf(&raw, format, args);
     va_end(args);
-    text_sanitize(&safe, buf_slice(&raw), 4096);
+    cli_sanitize(&safe, buf_slice(&raw), 4096);
     fprintf(stderr, "weir: %.*s\n", (int)safe.n, safe.n > 0 ? (const char *)safe.p : "");
     buf_fini(&raw);
     buf_fini(&safe);
@@ -37,7 +64,8 @@ static enum err read_format(struct cli_options *o, struct error *e) {
     else if (strcmp(o->output, "csv") == 0)
         o->format_kind = FORMAT_CSV;
     else
-        return error_set(e, ERR_USAGE, "--output: %.100s is not table, json or csv", o->output);
+        return error_set(e, ERR_USAGE, "--output: %.100s is not table, json or csv; where a tail begins is --from",
+                         o->output);
     return OK;
 }
 
@@ -102,7 +130,7 @@ static enum err read_config(struct cli_options *o, const char *given, struct err
 
 static void options_init(struct cli_options *o) {
     memset(o, 0, sizeof *o);
-    o->timeout_ms = o->partitions = o->replication = o->count = -1;
+    o->timeout_ms = o->partitions = o->replication = o->count = o->rate = -1;
 }
 
 enum err cli_parse(struct cli_options *o, int argc, char **argv, struct error *e) {
@@ -123,6 +151,7 @@ enum err cli_parse(struct cli_options *o, int argc, char **argv, struct error *e
         o->no_color = true;
     if (o->timeout_ms < 0)
         o->timeout_ms = 30000;
+    ascii_only = o->ascii;
     return read_format(o, e);
 }
 

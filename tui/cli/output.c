@@ -1,15 +1,112 @@
 /* Rows on standard output; see output.h.  Owns the cells until out_end. */
 #include "tui/cli/output.h"
 
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define CELL_MAX 65536          /* bytes of a cell of a table */
 
-void out_begin(struct out *o, const struct cli_options *options) {
-    memset(o, 0, sizeof *o);
-    o->format = options->format_kind;
-    o->terminal = isatty(STDOUT_FILENO) != 0;
+/* ---- standard output ---- */
+
+static int put_errno;           /* of the first write that failed */
+
+bool out_put(struct slice s) {
+    if (put_errno == 0 && s.n > 0 && fwrite(s.p, 1, s.n, stdout) != s.n)
+        put_errno = errno;
+    return put_errno == 0;
+}
+
+static bool out_puts(const char *s) { return out_put(slice_cstr(s)); }
+
+static bool reader_is_gone(void) {
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return put_errno == EPIPE || (poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0);
+}
+
+int out_flush(void) {
+    if (fflush(stdout) != 0 && put_errno == 0)
+        put_errno = errno;
+    if ((put_errno == 0 && ferror(stdout) == 0) || reader_is_gone())
+        return EXIT_OK;
+    cli_complain("standard output: %s", put_errno != 0 ? strerror(put_errno) : "not all could be written");
+    clearerr(stdout);           /* said once */
+    put_errno = 0;
+    return EXIT_FAILED;
+}
+
+/* ---- JSON ---- */
+
+static void put_base64(struct buf *out, struct slice s) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t *to = buf_reserve(out, (s.n + 2) / 3 * 4);
+    for (size_t at = 0; at < s.n; at += 3) {
+        size_t left = s.n - at;
+        uint32_t bits =
+            (uint32_t)s.p[at] << 16 | (left > 1 ? (uint32_t)s.p[at + 1] << 8 : 0) | (left > 2 ? s.p[at + 2] : 0);
+        *to++ = (uint8_t)digits[bits >> 18];
+        *to++ = (uint8_t)digits[bits >> 12 & 63];
+        *to++ = left > 1 ? (uint8_t)digits[bits >> 6 & 63] : '=';
+        *to++ = left > 2 ? (uint8_t)digits[bits & 63] : '=';
+    }
+    out->n += (s.n + 2) / 3 * 4;
+}
+
+static void json_name(struct buf *to, const char *name, const char *more) {
+    char last = to->n > 0 ? (char)to->p[to->n - 1] : '{';
+    buf_printf(to, "%s\"%s%s\":", last == '{' || last == '[' ? "" : ",", name, more);
+}
+
+/* False: it is no UTF-8. */
+static bool json_text(struct buf *to, struct slice s, bool ascii) {
+    json_t *j = json_stringn((const char *)s.p, s.n);
+    char *text = j == NULL ? NULL : json_dumps(j, JSON_ENCODE_ANY | (ascii ? JSON_ENSURE_ASCII : 0));
+    json_decref(j);
+    for (const char *c = text; c != NULL && *c != '\0'; c++)
+        if (*c == 0x7f && ascii)      /* the one control byte that JSON lets through */
+            buf_puts(to, "\\u007f");
+        else
+            buf_put_u8(to, (uint8_t)*c);
+    free(text);
+    return text != NULL;
+}
+
+void out_json_member(struct buf *to, const char *name, struct slice s, bool ascii) {
+    json_name(to, name, "");
+    if (s.p == NULL) {
+        buf_puts(to, "null");
+    } else if (!json_text(to, s, ascii)) {
+        buf_puts(to, "null");
+        json_name(to, name, "_base64");
+        buf_puts(to, "\"");
+        put_base64(to, s);
+        buf_puts(to, "\"");
+    }
+}
+
+/* ---- CSV ---- */
+
+void out_csv_field(struct buf *to, struct slice s, bool safe) {
+    struct buf text = {0};
+    if (safe && s.p != NULL) {
+        cli_sanitize(&text, s, SIZE_MAX);
+        s = slice_of(text.n > 0 ? (const void *)text.p : "", text.n);
+    }
+    bool quote = s.p != NULL && s.n == 0;
+    for (size_t i = 0; i < s.n; i++)
+        quote = quote || s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\r' || s.p[i] == '\n';
+    if (quote)
+        buf_puts(to, "\"");
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"')
+            buf_put_u8(to, '"');
+        buf_put_u8(to, s.p[i]);
+    }
+    if (quote)
+        buf_puts(to, "\"");
+    buf_fini(&text);
 }
 
 /* ---- table ---- */
@@ -27,18 +124,30 @@ static int columns_of(const char *s) {
     return width;
 }
 
-static void print_cell(const char *s, int width, bool right, bool last) {
+static void print_cell(struct buf *line, const char *s, int width, bool right, bool last) {
     int pad = width - columns_of(s);
     if (right)
-        printf("%*s", pad, "");
-    fputs(s, stdout);
+        buf_printf(line, "%*s", pad, "");
+    buf_puts(line, s);
     if (!last)
-        printf("%*s", (right ? 0 : pad) + 2, "");
+        buf_printf(line, "%*s", (right ? 0 : pad) + 2, "");
+}
+
+static void print_line(struct out *o, const char *const *cells, const int *width, size_t last) {
+    buf_clear(&o->line);
+    for (size_t i = 0; i <= last; i++)
+        if (o->columns[i].title != NULL)
+            print_cell(&o->line, cells != NULL ? cells[i] : o->columns[i].title, width[i], o->columns[i].right,
+                       i == last);
+    buf_puts(&o->line, "\n");
+    out_put(buf_slice(&o->line));
 }
 
 static void print_table(struct out *o) {
     size_t n = o->n_columns, last = 0;
     int *width = mem_zalloc(n * sizeof *width);
+    out_puts(o->printed ? "\n" : "");
+    o->printed = true;
     for (size_t i = 0; i < n; i++)
         if (o->columns[i].title != NULL) {
             width[i] = columns_of(o->columns[i].title);
@@ -47,141 +156,142 @@ static void print_table(struct out *o) {
     for (size_t i = 0; i < o->n_cells; i++)
         if (columns_of(o->cells[i]) > width[i % n])
             width[i % n] = columns_of(o->cells[i]);
-    if (o->begun)
-        putchar('\n');
-    for (size_t i = 0; i < n; i++)
-        if (o->columns[i].title != NULL)
-            print_cell(o->columns[i].title, width[i], o->columns[i].right, i == last);
-    putchar('\n');
-    for (size_t i = 0; i < o->n_cells; i++) {
-        if (o->columns[i % n].title != NULL)
-            print_cell(o->cells[i], width[i % n], o->columns[i % n].right, i % n == last);
-        if (i % n == n - 1)
-            putchar('\n');
+    print_line(o, NULL, width, last);
+    for (size_t row = 0; row + n <= o->n_cells; row += n)
+        print_line(o, (const char *const *)&o->cells[row], width, last);
+    for (size_t i = 0; i < o->n_cells; i++)
         free(o->cells[i]);
-    }
     free(o->cells);
     free(width);
     o->cells = NULL;
     o->n_cells = 0;
 }
 
-/* ---- CSV ---- */
+/* ---- sections ---- */
 
-static void csv_field(const struct out *o, struct slice s) {
-    struct buf safe = {0};
-    if (o->terminal) {
-        text_sanitize(&safe, s, SIZE_MAX);
-        s = buf_slice(&safe);
-    }
-    bool quote = false;
-    for (size_t i = 0; i < s.n; i++)
-        quote = quote || strchr("\",\r\n", s.p[i]) != NULL;
-    if (o->column > 0)
-        putchar(',');
-    if (quote)
-        putchar('"');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"')
-            putchar('"');
-        putchar(s.p[i]);
-    }
-    if (quote)
-        putchar('"');
-    buf_fini(&safe);
+void out_begin(struct out *o, const struct cli_options *options) {
+    memset(o, 0, sizeof *o);
+    o->format = options->format_kind;
+    o->safe = options->ascii || isatty(STDOUT_FILENO) != 0;
+}
+
+static void finish_section(struct out *o) {
+    weir_assert(o->column == 0);
+    if (o->columns == NULL)
+        return;
+    if (o->format == FORMAT_TABLE && (o->n_cells > 0 || !o->named))
+        print_table(o);
+    else if (o->format == FORMAT_JSON && !o->stream)
+        out_puts(o->n_rows > 0 ? "\n]" : "]");
+}
+
+static void begin_section(struct out *o, const char *name, const struct out_column *columns, size_t n) {
+    finish_section(o);
+    o->columns = columns;
+    o->n_columns = n;
+    o->n_rows = 0;
+    o->named = name != NULL;
+    buf_clear(&o->line);
+    if (o->format == FORMAT_JSON && o->named)
+        buf_printf(&o->line, "%s\"%s\": [", o->begun ? ",\n" : "{", name);
+    else if (o->format == FORMAT_JSON && !o->stream)
+        buf_puts(&o->line, "[");
+    else if (o->format == FORMAT_CSV && o->begun)
+        buf_puts(&o->line, "\n");
+    for (size_t i = 0; o->format == FORMAT_CSV && i < n; i++)
+        buf_printf(&o->line, "%s%s%s", i > 0 ? "," : "", columns[i].name, i + 1 == n ? "\n" : "");
+    out_put(buf_slice(&o->line));
+    buf_clear(&o->line);
+    o->begun = true;
+}
+
+void out_section(struct out *o, const char *name, const struct out_column *columns, size_t n) {
+    begin_section(o, name, columns, n);
+}
+
+void out_stream(struct out *o, const struct out_column *columns, size_t n) {
+    o->stream = true;
+    begin_section(o, NULL, columns, n);
+}
+
+int out_end(struct out *o) {
+    finish_section(o);
+    if (o->format == FORMAT_JSON && o->begun && !o->stream)
+        out_puts(o->named ? "}\n" : "\n");
+    buf_fini(&o->line);
+    return out_flush();
 }
 
 /* ---- cells ---- */
 
-static void finish_section(struct out *o) {
-    weir_assert(o->column == 0);
-    if (o->columns != NULL && o->format == FORMAT_TABLE)
-        print_table(o);
-    o->begun = o->begun || o->columns != NULL;
+static void finish_row(struct out *o) {
+    if (o->format == FORMAT_JSON)
+        buf_puts(&o->line, o->stream ? "}\n" : "}");
+    else if (o->format == FORMAT_CSV)
+        buf_puts(&o->line, "\n");
+    out_put(buf_slice(&o->line));
+    buf_clear(&o->line);
+    o->n_rows++;
+    o->column = 0;
 }
 
-void out_section(struct out *o, const char *name, const struct out_column *columns, size_t n) {
-    finish_section(o);
-    o->columns = columns;
-    o->n_columns = n;
-    if (o->format == FORMAT_JSON) {
-        o->rows = json_array();
-        if (name == NULL) {
-            o->top = o->rows;
-        } else {
-            if (o->top == NULL)
-                o->top = json_object();
-            json_object_set_new(o->top, name, o->rows);
-        }
-    } else if (o->format == FORMAT_CSV) {
-        if (o->begun)
-            putchar('\n');
-        for (size_t i = 0; i < n; i++)
-            printf("%s%s", i > 0 ? "," : "", columns[i].name);
-        putchar('\n');
-    }
-}
-
-/* The next cell, in whichever form the format wants; takes `value`. */
-static void cell(struct out *o, struct slice text, json_t *(*value)(const void *), const void *argument) {
-    if (o->format == FORMAT_JSON) {
-        if (o->column == 0) {
-            o->row = json_object();
-            json_array_append_new(o->rows, o->row);
-        }
-        json_object_set_new(o->row, o->columns[o->column].name, value(argument));
-    } else if (o->format == FORMAT_CSV) {
-        csv_field(o, text);
-        if (o->column + 1 == o->n_columns)
-            putchar('\n');
-    } else {
-        struct buf safe = {0};
-        text_sanitize(&safe, text, CELL_MAX);
-        if ((o->n_cells & (o->n_cells - 1)) == 0)
-            o->cells = mem_realloc(o->cells, (o->n_cells == 0 ? 1 : 2 * o->n_cells) * sizeof *o->cells);
-        o->cells[o->n_cells++] = mem_strndup(buf_slice(&safe));
-        buf_fini(&safe);
-    }
-    o->column = (o->column + 1) % o->n_columns;
-}
-
-json_t *out_json_string(struct slice s) {
-    if (s.p == NULL)
-        return json_null();
-    json_t *j = json_stringn((const char *)s.p, s.n);
-    if (j != NULL)
-        return j;
-    struct buf safe = {0};            /* not UTF-8 */
-    text_sanitize(&safe, s, SIZE_MAX);
-    j = json_stringn((const char *)safe.p, safe.n);
+static void keep_cell(struct out *o, struct slice text) {
+    struct buf safe = {0};
+    cli_sanitize(&safe, text, CELL_MAX);
+    if ((o->n_cells & (o->n_cells - 1)) == 0)
+        o->cells = mem_realloc(o->cells, (o->n_cells == 0 ? 1 : 2 * o->n_cells) * sizeof *o->cells);
+    o->cells[o->n_cells++] = mem_strndup(buf_slice(&safe));
     buf_fini(&safe);
-    return j;
 }
 
-static json_t *json_of_slice(const void *s) { return out_json_string(*(const struct slice *)s); }
-static json_t *json_of_number(const void *v) { return json_integer(*(const int64_t *)v); }
-static json_t *json_of_bool(const void *v) { return json_boolean(*(const bool *)v); }
-static json_t *json_of_nothing(const void *v) { (void)v; return json_null(); }
+/* The next cell: `json` is its JSON, NULL where `text` is a string. */
+static void cell(struct out *o, struct slice text, const char *json) {
+    const char *name = o->columns[o->column].name;
+    if (o->format == FORMAT_TABLE) {
+        keep_cell(o, text);
+    } else if (o->format == FORMAT_CSV) {
+        buf_puts(&o->line, o->column > 0 ? "," : "");
+        out_csv_field(&o->line, text, o->safe);
+    } else {
+        if (o->column == 0)
+            buf_puts(&o->line, o->stream ? "{" : o->n_rows > 0 ? ",\n{" : "\n{");
+        if (json == NULL)
+            out_json_member(&o->line, name, text, o->safe);
+        else
+            json_name(&o->line, name, "");
+        buf_puts(&o->line, json != NULL ? json : "");
+    }
+    if (++o->column == o->n_columns)
+        finish_row(o);
+}
 
 void out_text(struct out *o, struct slice s) {
     if (s.p == NULL)
         out_null(o);
     else
-        cell(o, s, json_of_slice, &s);
+        cell(o, s, NULL);
 }
 
 void out_number(struct out *o, int64_t v) {
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)v);
-    cell(o, slice_cstr(text), json_of_number, &v);
+    cell(o, slice_cstr(text), text);
 }
 
 void out_bool(struct out *o, bool v) {
-    cell(o, slice_cstr(v ? "true" : "false"), json_of_bool, &v);
+    const char *text = v ? "true" : "false";
+    cell(o, slice_cstr(text), text);
 }
 
 void out_null(struct out *o) {
-    cell(o, slice_cstr(o->format == FORMAT_TABLE ? "-" : ""), json_of_nothing, NULL);
+    cell(o, o->format == FORMAT_TABLE ? slice_cstr("-") : SLICE_NULL, "null");
+}
+
+void out_known(struct out *o, bool known, int64_t v) {
+    if (known)
+        out_number(o, v);
+    else
+        out_null(o);
 }
 
 void out_value(struct out *o, const struct value *v) {
@@ -190,58 +300,15 @@ void out_value(struct out *o, const struct value *v) {
     else if (v->state == VALUE_NONE || o->format != FORMAT_TABLE)
         out_null(o);
     else
-        cell(o, slice_cstr("?"), json_of_nothing, NULL);
-}
-
-struct ints { const int32_t *v; int32_t n; };
-
-static json_t *json_of_ints(const void *p) {
-    const struct ints *ints = p;
-    json_t *j = json_array();
-    for (int32_t i = 0; i < ints->n; i++)
-        json_array_append_new(j, json_integer(ints->v[i]));
-    return j;
+        cell(o, slice_cstr("?"), NULL);
 }
 
 void out_ints(struct out *o, const int32_t *v, int32_t n) {
-    struct ints ints = {v, n};
-    struct buf text = {0};
+    struct buf json = {0};
+    buf_puts(&json, "[");
     for (int32_t i = 0; i < n; i++)
-        buf_printf(&text, "%s%d", i > 0 ? "," : "", v[i]);
-    buf_puts(&text, "");
-    cell(o, slice_of(text.n > 0 ? (const void *)text.p : "", text.n), json_of_ints, &ints);
-    buf_fini(&text);
-}
-
-/* DEL is the one control byte that JSON lets through; it can only stand in a string. */
-static void print_json_text(const char *s, bool terminal) {
-    for (; *s != '\0'; s++)
-        if (*s == 0x7f && terminal)
-            fputs("\\u007f", stdout);
-        else
-            putchar(*s);
-}
-
-int out_json_line(json_t *value, bool terminal, size_t indent) {
-    size_t flags =
-        JSON_ENCODE_ANY | (terminal ? JSON_ENSURE_ASCII : 0) | (indent > 0 ? JSON_INDENT(indent) : JSON_COMPACT);
-    char *text = json_dumps(value, flags);
-    if (text == NULL)
-        return EXIT_FAILED;
-    print_json_text(text, terminal);
-    putchar('\n');
-    free(text);
-    return EXIT_OK;
-}
-
-int out_end(struct out *o) {
-    finish_section(o);
-    int code = EXIT_OK;
-    if (o->top != NULL) {
-        code = out_json_line(o->top, o->terminal, 2);
-        json_decref(o->top);
-    }
-    if (fflush(stdout) != 0 || ferror(stdout))
-        code = EXIT_FAILED;
-    return code;
+        buf_printf(&json, "%s%d", i > 0 ? "," : "", v[i]);
+    buf_put(&json, "]", 2);           /* with its end */
+    cell(o, slice_of(json.p + 1, json.n - 3), (const char *)json.p);
+    buf_fini(&json);
 }

@@ -1,6 +1,6 @@
-/* weir produce: the lines of standard input become messages.
+/* weir produce: the lines of standard input become messages, or files do.
  *
- *   stdin -> one line -> key, value -> client_produce -> receipt
+ *   stdin or a file -> one line, or all of it -> key, value -> client_produce -> receipt
  *
  * Nothing is lost on the way: when the client's queue is full we wait for
  * receipts.  At the end of input all receipts are awaited; a failed one is told
@@ -9,20 +9,30 @@
 #include "tui/cli/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES (100 << 20)
+#define MESSAGE_MAX_BYTES (100 << 20)
+#define COMPLAINTS_MAX 10
 
 struct producer {
     struct session s;
     struct produce_message m;         /* topic, partition, headers, acks, codec; key and value line by line */
     struct record_header *headers;
-    struct buf typed;                 /* bytes of stdin that are no whole line yet */
-    size_t scanned;                   /* of typed: no line end before */
-    bool end_of_input, failed;
+    struct out out;                   /* of --verbose */
+    struct buf delimiter, key_delimiter;        /* of two messages; of key and value, empty: no keys */
+    struct input {
+        int fd;
+        const char *name;
+        bool whole, ended;            /* one message; nothing more comes */
+    } in;
+    struct buf typed;                 /* bytes of the input that are no whole message yet */
+    size_t scanned;                   /* of typed: no delimiter begins before */
+    bool failed;
     uint64_t sent, failures;
+    int64_t began_ms;                 /* the first message; for the rate */
 };
 
 /* ---- options ---- */
@@ -51,10 +61,6 @@ static bool read_codec(const char *text, enum batch_codec *out) {
 
 static int read_options(struct producer *p, const struct cli_options *o) {
     int64_t partition = -1;
-    if (o->arguments.n != 1) {
-        cli_complain("produce: one topic");
-        return EXIT_WRONG_USAGE;
-    }
     if (!read_acks(o->acks, &p->m.acks)) {
         cli_complain("--acks: %s is not 0, 1 or all", o->acks);
         return EXIT_WRONG_USAGE;
@@ -65,6 +71,19 @@ static int read_options(struct producer *p, const struct cli_options *o) {
     }
     if (o->partition != NULL && !opts_number(o->partition, 0, INT32_MAX, &partition)) {
         cli_complain("--partition: %s is not a partition", o->partition);
+        return EXIT_WRONG_USAGE;
+    }
+    if (!opts_unescape(&p->delimiter, o->delimiter != NULL ? o->delimiter : "\n") || p->delimiter.n == 0 ||
+        !opts_unescape(&p->key_delimiter, o->key_delimiter != NULL ? o->key_delimiter : "")) {
+        cli_complain("--delimiter, --key-delimiter: a text; its escapes are \\n \\t \\r \\0 \\\\ \\xNN");
+        return EXIT_WRONG_USAGE;
+    }
+    if (o->rate == 0) {
+        cli_complain("--rate: at least 1 message a second");
+        return EXIT_WRONG_USAGE;
+    }
+    if (o->lines && o->arguments.n < 2) {
+        cli_complain("--lines: of which FILE? the lines of standard input are taken without it");
         return EXIT_WRONG_USAGE;
     }
     p->m.topic = o->arguments.v[0];
@@ -79,22 +98,39 @@ static int read_options(struct producer *p, const struct cli_options *o) {
 
 /* ---- receipts ---- */
 
+static const struct out_column receipt_columns[] = {
+    {"topic", NULL, false}, {"partition", NULL, true}, {"offset", NULL, true}, {"took_us", NULL, true},
+    {"error_code", NULL, true}, {"message", NULL, false},
+};
+
+static void print_receipt(struct producer *p, const struct client_event *ev) {
+    struct out *out = &p->out;
+    bool good = ev->ok && ev->error == 0;
+    if (out->format == FORMAT_TABLE) {
+        char at[24] = "-", line[80];
+        if (ev->offset >= 0)
+            snprintf(at, sizeof at, "%lld", (long long)ev->offset);
+        snprintf(line, sizeof line, "%d@%s  %.1f ms\n", ev->partition, at, (double)ev->took_us / 1000.0);
+        if (good)
+            out_put(slice_cstr(line));
+        return;
+    }
+    out_text(out, slice_cstr(p->m.topic));
+    out_known(out, ev->partition >= 0, ev->partition);
+    out_known(out, ev->offset >= 0, ev->offset);
+    out_number(out, ev->took_us);
+    out_number(out, ev->error);
+    out_text(out, good || ev->text == NULL ? SLICE_NULL : slice_cstr(ev->text));
+}
+
 static void receipt(struct producer *p, const struct client_event *ev) {
     if (ev->error != 0 || !ev->ok) {
         p->failures++;
-        if (p->failures <= 10)
+        if (p->failures <= COMPLAINTS_MAX)
             cli_complain("not delivered: %s", ev->text != NULL ? ev->text : "no reason given");
-    } else if (p->s.options->verbose && p->s.options->format_kind == FORMAT_JSON) {
-        printf("{\"topic\":");
-        json_t *topic = out_json_string(slice_cstr(p->m.topic));
-        char *text = json_dumps(topic, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-        printf("%s,\"partition\":%d,\"offset\":%lld,\"took_us\":%lld}\n", text, ev->partition, (long long)ev->offset,
-               (long long)ev->took_us);
-        free(text);
-        json_decref(topic);
-    } else if (p->s.options->verbose) {
-        printf("%d@%lld  %.1f ms\n", ev->partition, (long long)ev->offset, (double)ev->took_us / 1000.0);
     }
+    if (p->s.options->verbose)
+        print_receipt(p, ev);
 }
 
 static void take_events(struct producer *p) {
@@ -133,80 +169,125 @@ static bool drain(struct producer *p, size_t most) {
     return true;
 }
 
-/* ---- lines ---- */
+/* ---- messages ---- */
 
-static bool send_line(struct producer *p, struct slice line) {
+/* --rate: waits until the next one is due. */
+static void pace(struct producer *p) {
+    int64_t rate = p->s.options->rate;
+    if (rate < 0)
+        return;
+    if (p->sent == 0)
+        p->began_ms = session_now_ms();
+    int64_t due_ms = p->began_ms + (int64_t)(p->sent / (uint64_t)rate) * 1000 +
+                     (int64_t)(p->sent % (uint64_t)rate) * 1000 / rate;
+    for (int64_t left; (left = due_ms - session_now_ms()) > 0;) {
+        session_turn(&p->s, left > 1000 ? 1000 : (int)left);
+        take_events(p);
+    }
+}
+
+/* False: no more, because of a failure or because --count is reached. */
+static bool send_message(struct producer *p, struct slice bytes) {
     const struct cli_options *o = p->s.options;
     p->m.key = o->key != NULL ? slice_cstr(o->key) : SLICE_NULL;
-    p->m.value = line;
-    if (o->delimiter != NULL && *o->delimiter != '\0') {
-        const uint8_t *at = memmem(line.p, line.n, o->delimiter, strlen(o->delimiter));
+    p->m.value = bytes;
+    if (p->key_delimiter.n > 0 && bytes.n > 0) {
+        const uint8_t *at = memmem(bytes.p, bytes.n, p->key_delimiter.p, p->key_delimiter.n);
         if (at != NULL) {
-            size_t key = (size_t)(at - line.p), skip = key + strlen(o->delimiter);
-            p->m.key = slice_of(line.p, key);
-            p->m.value = slice_of(line.p + skip, line.n - skip);
+            size_t key = (size_t)(at - bytes.p), skip = key + p->key_delimiter.n;
+            p->m.key = slice_of(bytes.p, key);
+            p->m.value = slice_of(bytes.p + skip, bytes.n - skip);
         }
     }
-    if (p->m.value.n == 0 && o->null_empty)
-        p->m.value = SLICE_NULL;
+    if (p->m.value.n == 0)
+        p->m.value = o->null_empty ? SLICE_NULL : SLICE("");
+    pace(p);
     while (client_produce(p->s.client, &p->m) == 0) {
         size_t pending = client_produce_pending(p->s.client);
         if (!drain(p, pending > 0 ? pending - 1 : 0))
             return false;
     }
     p->sent++;
-    return !o->sync || drain(p, 0);
+    return (!o->sync || drain(p, 0)) && (o->count < 0 || p->sent < (uint64_t)o->count);
 }
 
-/* Reads what is there and sends the whole lines of it; false to stop. */
-static bool read_some(struct producer *p) {
-    if (p->typed.n > LINE_MAX_BYTES) {
-        cli_complain("a line of more than %d MiB", LINE_MAX_BYTES >> 20);
-        p->failed = true;
-        return false;
-    }
-    ssize_t n = read(STDIN_FILENO, buf_reserve(&p->typed, 65536), 65536);
-    if (n < 0) {
-        if (errno == EINTR || errno == EAGAIN)
-            return true;
-        cli_complain("standard input: %s", strerror(errno));
-        p->failed = true;
-        return false;
-    }
-    p->typed.n += (size_t)n;
-    size_t begin = 0;
-    uint8_t *end;
-    while ((end = memchr(p->typed.p + p->scanned, '\n', p->typed.n - p->scanned)) != NULL) {
+static bool fail(struct producer *p, const char *why) {
+    cli_complain("%s: %s", p->in.name, why);
+    p->failed = true;
+    return false;
+}
+
+/* Sends the whole messages of what was typed; false to stop. */
+static bool send_typed(struct producer *p) {
+    size_t begin = 0, n = p->delimiter.n;
+    uint8_t *end = NULL;
+    while (!p->in.whole && p->typed.n - p->scanned >= n &&
+           (end = memmem(p->typed.p + p->scanned, p->typed.n - p->scanned, p->delimiter.p, n)) != NULL) {
         size_t at = (size_t)(end - p->typed.p);
-        if (!send_line(p, slice_of(p->typed.p + begin, at - begin)))
+        if (!send_message(p, slice_of(p->typed.p + begin, at - begin)))
             return false;
-        begin = p->scanned = at + 1;
+        begin = p->scanned = at + n;
     }
-    if (n == 0) {
-        p->end_of_input = true;
-        if (p->typed.n > begin && !send_line(p, slice_of(p->typed.p + begin, p->typed.n - begin)))
+    if (p->in.ended && (p->typed.n > begin || p->in.whole)) {
+        if (!send_message(p, slice_of(p->typed.p + begin, p->typed.n - begin)))
             return false;
         begin = p->typed.n;
     }
     buf_consume(&p->typed, begin);
-    p->scanned = p->typed.n;
+    p->scanned = p->typed.n >= n ? p->typed.n - n + 1 : 0;
     return true;
 }
 
-static void pump(struct producer *p) {
-    if (isatty(STDIN_FILENO))
-        fprintf(stderr, "weir: one message a line, end with ctrl-d\n");
-    while (!p->end_of_input) {
+/* Reads what is there and sends what is whole; false to stop. */
+static bool read_some(struct producer *p) {
+    if (p->typed.n > MESSAGE_MAX_BYTES)
+        return fail(p, "a message of more than 100 MiB");
+    ssize_t n = read(p->in.fd, buf_reserve(&p->typed, 65536), 65536);
+    if (n < 0)
+        return errno == EINTR || errno == EAGAIN || fail(p, strerror(errno));
+    p->typed.n += (size_t)n;
+    p->in.ended = n == 0;
+    return send_typed(p);
+}
+
+/* One input to its end; false to stop. */
+static bool pump(struct producer *p) {
+    bool going = true;
+    while (going && !p->in.ended) {
         struct pollfd v[2] = {
-            {.fd = STDIN_FILENO, .events = POLLIN}, {.fd = client_fd(p->s.client), .events = POLLIN},
+            {.fd = p->in.fd, .events = POLLIN}, {.fd = client_fd(p->s.client), .events = POLLIN},
         };
         if (poll(v, 2, -1) < 0 && errno != EINTR)
             break;
         if (v[1].revents != 0)
             session_turn(&p->s, 0);
         take_events(p);
-        if (v[0].revents != 0 && !read_some(p))
-            return;
+        if (v[0].revents != 0)
+            going = read_some(p);
+    }
+    return going;
+}
+
+static bool pump_file(struct producer *p, const char *name) {
+    p->in = (struct input){.fd = open(name, O_RDONLY | O_CLOEXEC), .name = name, .whole = !p->s.options->lines};
+    if (p->in.fd < 0)
+        return fail(p, strerror(errno));
+    p->scanned = 0;
+    bool going = pump(p);
+    close(p->in.fd);
+    return going;
+}
+
+static void pump_all(struct producer *p) {
+    const struct opt_words *files = &p->s.options->arguments;
+    bool going = p->s.options->count != 0;
+    for (size_t i = 1; going && i < files->n; i++)
+        going = pump_file(p, files->v[i]);
+    if (files->n == 1 && going) {
+        p->in = (struct input){.fd = STDIN_FILENO, .name = "standard input"};
+        if (isatty(STDIN_FILENO))
+            fprintf(stderr, "weir: one message a line, end with ctrl-d\n");
+        pump(p);
     }
     drain(p, 0);
 }
@@ -217,14 +298,20 @@ int produce_run(const struct cli_options *o) {
     if (code == EXIT_OK && !session_open(&p.s, o))
         code = EXIT_FAILED;
     if (code == EXIT_OK) {
-        pump(&p);
-        if (p.failures > 10)
+        out_begin(&p.out, o);
+        if (o->verbose && o->format_kind != FORMAT_TABLE)
+            out_stream(&p.out, OUT_COLUMNS(receipt_columns));
+        pump_all(&p);
+        if (p.failures > COMPLAINTS_MAX)
             cli_complain("%llu messages were not delivered", (unsigned long long)p.failures);
-        if (p.failures > 0 || p.failed || fflush(stdout) != 0)
+        code = out_end(&p.out);
+        if (p.failures > 0 || p.failed)
             code = EXIT_FAILED;
         session_close(&p.s);
     }
     buf_fini(&p.typed);
+    buf_fini(&p.delimiter);
+    buf_fini(&p.key_delimiter);
     free(p.headers);
     return code;
 }

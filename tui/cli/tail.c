@@ -5,7 +5,6 @@
 #include "tui/cli/session.h"
 #include "tui/cli/tail_format.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -78,7 +77,7 @@ static bool print_rows(struct tail *t, struct tail_printer *printer, uint64_t *n
                 --*left;
         }
     }
-    return *left != 0 && fflush(stdout) == 0 && !interrupted;
+    return fflush(stdout) == 0 && *left != 0 && !interrupted;
 }
 
 /* A leader that cannot be reached is said once; with --exit the end will then not come, and this is a failure. */
@@ -124,8 +123,7 @@ static int follow(struct session *s, struct tail *t, struct tail_printer *printe
         for (struct client_event *ev; (ev = client_next_event(s->client)) != NULL;)
             client_event_free(ev);
     }
-    /* A reader that has seen enough (head) is no failure. */
-    return fflush(stdout) == 0 || errno == EPIPE ? EXIT_OK : EXIT_FAILED;
+    return out_flush();
 }
 
 int tail_run(const struct cli_options *o) {
@@ -156,7 +154,7 @@ int tail_run(const struct cli_options *o) {
             tail_close(t);
         } else {
             cli_complain("%s", e.text);
-            code = EXIT_FAILED;
+            code = e.code == ERR_INVALID ? EXIT_WRONG_USAGE : EXIT_FAILED;     /* a filter that is none */
         }
         session_close(&s);
         tail_printer_fini(&printer);

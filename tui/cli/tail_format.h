@@ -10,7 +10,7 @@ struct tail_printer {
     enum cli_format format;
     const char *text;                 /* the format, NULL: the value and a line end */
     struct slice topic;
-    bool terminal;
+    bool safe;                        /* a terminal, or --ascii */
     struct buf line;
 };
 /* ERR_USAGE: the format has an unknown % or \. */

@@ -1,92 +1,54 @@
 /* weir topics list, describe, create, alter, delete.  Main thread. */
+#include "tui/cli/change.h"
 #include "tui/cli/kafka_tool.h"
-#include "tui/cli/output.h"
+#include "tui/cli/names.h"
 
 #include <stdlib.h>
 
 /* ---- reading ---- */
 
-static bool is_asked(const struct cli_options *o, const struct model_topic *t) {
-    if (o->arguments.n == 0)
-        return !t->internal || o->internal;
-    for (size_t i = 0; i < o->arguments.n; i++)
-        if (slice_is(t->name, o->arguments.v[i]))
-            return true;
-    return false;
+struct look {                         /* a command that reads */
+    struct session s;
+    struct names names;
+    struct out out;
+};
+
+static bool is_asked(struct look *l, const struct model_topic *t) {
+    bool hidden = t->internal && !l->s.options->internal && names_open(&l->names);
+    return !hidden && names_have(&l->names, t->name);
 }
 
 /* The names are there, and the offsets of all that is asked for. */
 static bool offsets_are_here(struct session *s, void *ctx) {
-    (void)ctx;
+    struct look *l = ctx;
     if (s->snapshot == NULL || s->snapshot->topics_state != VALUE_KNOWN)
         return false;
     for (int32_t i = 0; i < s->snapshot->topics.n; i++) {
         const struct model_topic *t = &s->snapshot->topics.v[i];
-        if (t->error == 0 && is_asked(s->options, t) &&
-            (t->messages.state == VALUE_WANTED || t->bytes.state == VALUE_WANTED))
+        if (t->error == 0 && (t->messages.state == VALUE_WANTED || t->bytes.state == VALUE_WANTED) && is_asked(l, t))
             return false;
     }
     return true;
 }
 
-static void want_topics(struct session *s) {
-    const struct opt_words *w = &s->options->arguments;
-    struct slice *names = mem_alloc((w->n + 1) * sizeof *names);
-    for (size_t i = 0; i < w->n; i++)
-        names[i] = slice_cstr(w->v[i]);
-    struct client_interest interest = {.topics = names, .n_topics = w->n, .all_offsets = w->n == 0, .sizes = true};
-    client_set_interest(s->client, &interest);
-    free(names);
-}
-
-/* Complains about the topics asked for that are not there. */
-static bool all_found(struct session *s) {
-    bool all = true;
-    for (size_t i = 0; i < s->options->arguments.n; i++)
-        if (snapshot_topic(s->snapshot, slice_cstr(s->options->arguments.v[i])) == NULL) {
-            cli_complain("no topic %s here", s->options->arguments.v[i]);
-            all = false;
-        }
-    return all;
-}
-
 static const struct out_column list_columns[] = {
     {"name", "TOPIC", false}, {"partitions", "PARTITIONS", true}, {"replication_factor", "REPLICATION", true},
-    {"in_sync_replicas", "ISR", true}, {"messages", "MESSAGES", true}, {"size_bytes", "BYTES", true},
-    {"is_internal", NULL, false}, {"topic_id", NULL, false},
+    {"in_sync_replicas", "ISR", true}, {"replicas", NULL, true}, {"messages", "MESSAGES", true},
+    {"size_bytes", "BYTES", true}, {"is_internal", NULL, false}, {"topic_id", NULL, false},
 };
 
-int topics_list(const struct cli_options *o) {
-    struct session s;
-    struct out out;
-    int code = EXIT_FAILED;
-    if (!session_open(&s, o))
-        return code;
-    want_topics(&s);
-    if (session_wait(&s, offsets_are_here, NULL, "topics")) {
-        out_begin(&out, o);
-        out_section(&out, NULL, list_columns, sizeof list_columns / sizeof *list_columns);
-        for (int32_t i = 0; i < s.snapshot->topics.n; i++) {
-            const struct model_topic *t = &s.snapshot->topics.v[i];
-            char id[UUID_TEXT_SIZE];
-            if (!is_asked(o, t))
-                continue;
-            uuid_text(&t->id, id);
-            out_text(&out, t->name);
-            out_number(&out, t->n_partitions);
-            out_number(&out, t->replication);
-            out_number(&out, t->in_sync);
-            out_value(&out, &t->messages);
-            out_value(&out, &t->bytes);
-            out_bool(&out, t->internal);
-            out_text(&out, uuid_is_zero(&t->id) ? SLICE_NULL : slice_cstr(id));
-        }
-        code = out_end(&out);
-        if (!all_found(&s))
-            code = EXIT_FAILED;
-    }
-    session_close(&s);
-    return code;
+static void print_topic(struct out *out, const struct model_topic *t) {
+    char id[UUID_TEXT_SIZE];
+    uuid_text(&t->id, id);
+    out_text(out, t->name);
+    out_number(out, t->n_partitions);
+    out_number(out, t->replication);
+    out_number(out, t->in_sync);
+    out_number(out, t->replicas);
+    out_value(out, &t->messages);
+    out_value(out, &t->bytes);
+    out_bool(out, t->internal);
+    out_text(out, uuid_is_zero(&t->id) ? SLICE_NULL : slice_cstr(id));
 }
 
 static const struct out_column partition_columns[] = {
@@ -95,7 +57,7 @@ static const struct out_column partition_columns[] = {
     {"log_start_offset", "START", true}, {"high_watermark", "END", true}, {"size_bytes", "BYTES", true},
 };
 static const struct out_column config_columns[] = {
-    {"topic", "TOPIC", false}, {"name", "CONFIG", false}, {"value", "VALUE", false}, {"is_default", "DEFAULT", false},
+    {"topic", "TOPIC", false}, {"name", "CONFIG", false}, {"value", "VALUE", false}, {"is_default", NULL, false},
     {"read_only", NULL, false}, {"is_sensitive", NULL, false}, {"config_source", NULL, true},
     {"documentation", NULL, false},
 };
@@ -116,7 +78,7 @@ static void print_partitions(struct out *out, const struct model_topic *t) {
     }
 }
 
-/* What is not the default first in a table, everything for programs. */
+/* What is not the default in a table, everything for programs. */
 static bool print_configs(struct session *s, struct out *out, const char *topic) {
     struct client_action action = {.kind = ACTION_DESCRIBE_CONFIGS, .name = topic};
     struct client_event *ev = session_act(s, &action);
@@ -142,52 +104,62 @@ static bool print_configs(struct session *s, struct out *out, const char *topic)
     return good;
 }
 
-int topics_describe(const struct cli_options *o) {
-    struct session s;
-    struct out out;
+static bool describe(struct look *l) {
+    struct snapshot *held = snapshot_ref(l->s.snapshot);    /* reading configs brings newer ones */
+    bool good = true;
+    out_section(&l->out, "partitions", OUT_COLUMNS(partition_columns));
+    for (int32_t i = 0; i < held->topics.n; i++)
+        if (is_asked(l, &held->topics.v[i]))
+            print_partitions(&l->out, &held->topics.v[i]);
+    out_section(&l->out, "configs", OUT_COLUMNS(config_columns));
+    for (int32_t i = 0; good && i < held->topics.n; i++)
+        if (is_asked(l, &held->topics.v[i])) {
+            char *name = mem_strndup(held->topics.v[i].name);
+            good = print_configs(&l->s, &l->out, name);
+            free(name);
+        }
+    snapshot_unref(held);
+    return good;
+}
+
+static bool list(struct look *l) {
+    const struct snapshot *now = l->s.snapshot;
+    out_section(&l->out, NULL, OUT_COLUMNS(list_columns));
+    for (int32_t i = 0; i < now->topics.n; i++)
+        if (is_asked(l, &now->topics.v[i]))
+            print_topic(&l->out, &now->topics.v[i]);
+    return true;
+}
+
+static int look(const struct cli_options *o, bool (*print)(struct look *l)) {
+    struct look l;
     int code = EXIT_FAILED;
-    if (!session_open(&s, o))
-        return code;
-    want_topics(&s);
-    if (session_wait(&s, offsets_are_here, NULL, "topics") && all_found(&s)) {
-        bool good = true;
-        out_begin(&out, o);
-        out_section(&out, "partitions", partition_columns, sizeof partition_columns / sizeof *partition_columns);
-        for (int32_t i = 0; i < s.snapshot->topics.n; i++)
-            if (is_asked(o, &s.snapshot->topics.v[i]))
-                print_partitions(&out, &s.snapshot->topics.v[i]);
-        out_section(&out, "configs", config_columns, sizeof config_columns / sizeof *config_columns);
-        for (size_t i = 0; i < o->arguments.n; i++)
-            good = print_configs(&s, &out, o->arguments.v[i]) && good;
-        code = out_end(&out);
-        if (!good)
-            code = EXIT_FAILED;
+    if (!names_init(&l.names, o))
+        return EXIT_WRONG_USAGE;
+    if (session_open(&l.s, o)) {
+        struct client_interest interest = {.sizes = true, .all_offsets = names_open(&l.names)};
+        if (!interest.all_offsets) {
+            interest.topics = l.names.v;
+            interest.n_topics = l.names.n;
+        }
+        client_set_interest(l.s.client, &interest);
+        if (session_wait(&l.s, offsets_are_here, &l, "topics")) {
+            out_begin(&l.out, o);
+            bool good = print(&l);
+            code = out_end(&l.out);
+            if (!names_all_found(&l.names, "topic") || !good)
+                code = EXIT_FAILED;
+        }
+        session_close(&l.s);
     }
-    session_close(&s);
+    names_fini(&l.names);
     return code;
 }
 
+int topics_list(const struct cli_options *o) { return look(o, list); }
+int topics_describe(const struct cli_options *o) { return look(o, describe); }
+
 /* ---- changing ---- */
-
-static const struct out_column result_columns[] = {
-    {"topic", "TOPIC", false}, {"action", "ACTION", false}, {"ok", "OK", false}, {"error_code", NULL, true},
-    {"message", "MESSAGE", false},
-};
-
-/* Does one action and prints its row; false when it failed. */
-static bool act_and_print(struct session *s, struct out *out, const struct client_action *a, const char *word) {
-    struct client_event *ev = session_act(s, a);
-    if (ev == NULL)
-        return false;
-    out_text(out, slice_cstr(a->name));
-    out_text(out, slice_cstr(word));
-    out_bool(out, ev->ok);
-    out_number(out, ev->error);
-    out_text(out, slice_cstr(ev->text));
-    bool good = ev->ok;
-    client_event_free(ev);
-    return good;
-}
 
 /* Value NULL means "back to the default" in an action; NAME= says it on the command line. */
 static struct client_property *copy_configs(const struct cli_options *o) {
@@ -256,49 +228,39 @@ static int explain(const struct cli_options *o, const char *what) {
     return EXIT_OK;
 }
 
-static int finish(struct session *s, struct out *out, bool good) {
-    int code = out_end(out);
-    session_close(s);
-    return good ? code : EXIT_FAILED;
-}
-
 int topics_create(const struct cli_options *o) {
-    struct session s;
-    struct out out;
+    struct change c;
     if (o->explain)
         return explain(o, "--create");
-    if (!session_open(&s, o))
+    if (!change_begin(&c, o, true))
         return EXIT_FAILED;
-    bool good = true;
     struct client_property *configs = copy_configs(o);
-    out_begin(&out, o);
-    out_section(&out, NULL, result_columns, sizeof result_columns / sizeof *result_columns);
     for (size_t i = 0; i < o->arguments.n; i++) {
         struct client_action a = {
             .kind = ACTION_CREATE_TOPIC, .name = o->arguments.v[i], .partitions = (int32_t)o->partitions,
             .replication = (int32_t)o->replication, .configs = configs, .n_configs = o->topic_configs.n,
         };
-        good = act_and_print(&s, &out, &a, "create") && good;
+        change_do(&c, &a, "create");
     }
     free(configs);
-    return finish(&s, &out, good);
+    return change_end(&c);
 }
 
 int topics_alter(const struct cli_options *o) {
-    struct session s;
-    struct out out;
+    struct change c;
     if (o->partitions < 0 && o->topic_configs.n == 0) {
         cli_complain("topics alter: --partitions N or --set NAME=VALUE says what to change");
         return EXIT_WRONG_USAGE;
     }
+    if (o->replication >= 0) {
+        cli_complain("topics alter: --replication cannot be changed afterwards");
+        return EXIT_WRONG_USAGE;
+    }
     if (o->explain)
         return explain(o, "--alter");
-    if (!session_open(&s, o))
+    if (!change_begin(&c, o, true))
         return EXIT_FAILED;
-    bool good = true;
     struct client_property *configs = copy_configs(o);
-    out_begin(&out, o);
-    out_section(&out, NULL, result_columns, sizeof result_columns / sizeof *result_columns);
     for (size_t i = 0; i < o->arguments.n; i++) {
         struct client_action grow = {
             .kind = ACTION_ADD_PARTITIONS, .name = o->arguments.v[i], .partitions = (int32_t)o->partitions,
@@ -307,33 +269,23 @@ int topics_alter(const struct cli_options *o) {
             .kind = ACTION_ALTER_CONFIG, .name = o->arguments.v[i], .configs = configs, .n_configs = o->topic_configs.n,
         };
         if (o->partitions >= 0)
-            good = act_and_print(&s, &out, &grow, "add partitions") && good;
+            change_do(&c, &grow, "add partitions");
         if (o->topic_configs.n > 0)
-            good = act_and_print(&s, &out, &set, "set configs") && good;
+            change_do(&c, &set, "set configs");
     }
     free(configs);
-    return finish(&s, &out, good);
+    return change_end(&c);
 }
 
 int topics_delete(const struct cli_options *o) {
-    struct session s;
-    struct out out;
+    struct change c;
     if (o->explain)
         return explain(o, "--delete");
-    for (size_t i = 0; i < o->arguments.n; i++) {
-        char what[400];
-        snprintf(what, sizeof what, "delete topic %s and every message in it", o->arguments.v[i]);
-        if (!cli_confirmed(o, what, o->arguments.v[i]))
-            return EXIT_FAILED;
-    }
-    if (!session_open(&s, o))
+    if (!change_agreed(o, "delete topic", " and every message in it") || !change_begin(&c, o, true))
         return EXIT_FAILED;
-    bool good = true;
-    out_begin(&out, o);
-    out_section(&out, NULL, result_columns, sizeof result_columns / sizeof *result_columns);
     for (size_t i = 0; i < o->arguments.n; i++) {
         struct client_action a = {.kind = ACTION_DELETE_TOPIC, .name = o->arguments.v[i]};
-        good = act_and_print(&s, &out, &a, "delete") && good;
+        change_do(&c, &a, "delete");
     }
-    return finish(&s, &out, good);
+    return change_end(&c);
 }
