@@ -1,0 +1,53 @@
+/* Actions and their rows; see change.h. */
+#include "tui/cli/change.h"
+
+static const struct out_column topic_columns[] = {
+    {"topic", "TOPIC", false}, {"action", "ACTION", false}, {"ok", "OK", false}, {"error_code", NULL, true},
+    {"message", "MESSAGE", false},
+};
+static const struct out_column group_columns[] = {
+    {"group", "GROUP", false}, {"action", "ACTION", false}, {"ok", "OK", false}, {"error_code", NULL, true},
+    {"message", "MESSAGE", false},
+};
+
+bool change_begin(struct change *c, const struct cli_options *o, bool of_topics) {
+    memset(c, 0, sizeof *c);
+    if (!session_open(&c->s, o))
+        return false;
+    out_begin(&c->out, o);
+    if (of_topics)
+        out_section(&c->out, NULL, OUT_COLUMNS(topic_columns));
+    else
+        out_section(&c->out, NULL, OUT_COLUMNS(group_columns));
+    return true;
+}
+
+void change_do(struct change *c, const struct client_action *a, const char *word) {
+    struct client_event *ev = session_act(&c->s, a);
+    if (ev == NULL || !ev->ok)
+        c->failed = true;
+    if (ev == NULL)
+        return;
+    out_text(&c->out, slice_cstr(a->name));
+    out_text(&c->out, slice_cstr(word));
+    out_bool(&c->out, ev->ok);
+    out_number(&c->out, ev->error);
+    out_text(&c->out, slice_cstr(ev->text));
+    client_event_free(ev);
+}
+
+int change_end(struct change *c) {
+    int code = out_end(&c->out);
+    session_close(&c->s);
+    return c->failed ? EXIT_FAILED : code;
+}
+
+bool change_agreed(const struct cli_options *o, const char *before, const char *after) {
+    bool agreed = true;
+    for (size_t i = 0; agreed && i < o->arguments.n; i++) {
+        char what[400];
+        snprintf(what, sizeof what, "%s %s%s", before, o->arguments.v[i], after);
+        agreed = cli_confirmed(o, what, o->arguments.v[i]);
+    }
+    return agreed;
+}

@@ -1,0 +1,22 @@
+/* What the commands share that change something: one row of output for each
+ * action, exit code 1 when one of them failed.  Main thread. */
+#ifndef WEIR_CLI_CHANGE_H
+#define WEIR_CLI_CHANGE_H
+
+#include "tui/cli/output.h"
+#include "tui/cli/session.h"
+
+struct change {
+    struct session s;
+    struct out out;
+    bool failed;
+};
+/* False after a complaint; of_topics or of groups. */
+bool change_begin(struct change *c, const struct cli_options *o, bool of_topics);
+/* word: what is done, for the row. */
+void change_do(struct change *c, const struct client_action *a, const char *word);
+int change_end(struct change *c);
+/* True when the user agreed to each of the arguments: "BEFORE name AFTER". */
+bool change_agreed(const struct cli_options *o, const char *before, const char *after);
+
+#endif
