@@ -40,7 +40,8 @@ struct rbroker {
     struct conn *conn;              /* for reading */
     struct conn *act;               /* for what may take long (actions, DescribeQuorum); made when first needed */
     bool gone;                      /* not in the newest Metadata */
-    bool silent;                    /* told in the changes */
+    int64_t gone_us;                /* since when */
+    int64_t silent_us;              /* since when it does not answer, told in the changes; 0: it does */
     uint32_t seen;                  /* metadata_serial */
     char why[WHY_SIZE + 40];
     struct value leads, groups, bytes, answered, quorum_lag, fetch_age_ms;
@@ -59,6 +60,7 @@ struct rpart {
     int64_t end_asked_us, start_asked_us;       /* last question sent */
     int64_t end_seen_us, start_seen_us;         /* when the question of the newest answer was sent */
     int64_t lag_us;                 /* when a lag round last wanted its offsets: asked after that */
+    int64_t leaderless_us;          /* since when it has had no leader, 0: it has */
     int64_t base_end, base_us;      /* for the rate; base_us 0: none */
     struct rate in;
 };
@@ -169,6 +171,7 @@ struct reader {
     uint64_t serial;
     int64_t newest_us, published_us;
     int64_t paced_us;               /* published_us plus what a burst has used up */
+    int64_t down_us;                /* when the link was lost last */
     struct rate in, out;
     struct history in_history;
     bool asking;                    /* more questions follow in this turn */
@@ -285,7 +288,9 @@ void groups_count_topics(struct reader *r);
 struct snapshot *reader_snapshot(struct reader *r);
 
 /* changes.c */
-void change_say(struct client *c, const char *format, ...) WEIR_PRINTF(2, 3);
+void change_say(struct client *c, enum log_level level, const char *format, ...) WEIR_PRINTF(3, 4);
+/* ", after 12 s without" for what began then; "" where the beginning is not known (0). */
+char *change_after(int64_t began_us, char out[64]);
 /* A foreign name for a sentence, in the caller's buffer. */
 char *change_name(struct slice s, char out[128]);
 

@@ -82,6 +82,13 @@ void reader_send(struct reader *r, struct conn *c, const struct proto_message *m
     conn_send(c, m, version, body, done, copy);
 }
 
+static void reader_broker_heard(struct rbroker *b) {
+    char after[64];
+    if (b->silent_us != 0)
+        change_say(b->reader->client, LOG_INFO, "broker %d answers again%s", b->id, change_after(b->silent_us, after));
+    b->silent_us = 0;
+}
+
 struct rcall reader_begin(void *ctx, const struct conn_answer *a) {
     struct rcall call = *(struct rcall *)ctx;
     struct reader *r = call.reader;
@@ -94,9 +101,7 @@ struct rcall reader_begin(void *ctx, const struct conn_answer *a) {
             b->answered = (struct value){a->at_us - a->sent_us, a->at_us, VALUE_KNOWN};
             if (b->why[0] != '\0') {
                 b->why[0] = '\0';
-                if (b->silent)
-                    change_say(r->client, "broker %d answers again", b->id);
-                b->silent = false;
+                reader_broker_heard(b);
             }
         }
     }
@@ -148,6 +153,7 @@ static struct rbroker *reader_add_broker(struct reader *r, int32_t id) {
 
 struct rbroker *reader_broker_of_metadata(struct reader *r, const struct metadata_resp_broker *m) {
     struct rbroker *b = reader_broker(r, m->node_id);
+    char after[64];
     bool new_one = b == NULL;
     if (new_one && (b = reader_add_broker(r, m->node_id)) == NULL)
         return NULL;
@@ -168,9 +174,9 @@ struct rbroker *reader_broker_of_metadata(struct reader *r, const struct metadat
         b->rack = mem_dup(m->rack);
     }
     if (new_one && r->metadata_us != 0)
-        change_say(r->client, "broker %d joined", b->id);
+        change_say(r->client, LOG_INFO, "broker %d joined", b->id);
     else if (b->gone)
-        change_say(r->client, "broker %d is back", b->id);
+        change_say(r->client, LOG_INFO, "broker %d is back%s", b->id, change_after(b->gone_us, after));
     b->gone = false;
     return b;
 }
@@ -232,9 +238,9 @@ static void reader_note_silence(struct reader *r) {
         reader_changed(r);
         snprintf(b->why, sizeof b->why, "broker %d (%s) has not answered for %lld s", b->id, b->conn->name,
                  (long long)((now - oldest) / 1000000));
-        if (!b->silent) {
-            b->silent = true;
-            change_say(r->client, "broker %d does not answer", b->id);
+        if (b->silent_us == 0) {
+            b->silent_us = oldest;
+            change_say(r->client, LOG_ERROR, "broker %d does not answer", b->id);
         }
     }
 }
@@ -245,15 +251,18 @@ static void reader_link_down(struct reader *r, const char *why) {
     bool was_up = r->link == LINK_UP;
     r->link = LINK_DOWN;
     snprintf(r->why, sizeof r->why, "%s", why);
-    if (was_up)
-        change_say(r->client, "the cluster cannot be reached: %s", why);
+    if (was_up) {
+        r->down_us = wire_now_us();
+        change_say(r->client, LOG_ERROR, "the cluster cannot be reached: %s", why);
+    }
     actions_again(r->client);
     reader_publish(r);
 }
 
 static void reader_link_up(struct reader *r, struct conn *c) {
+    char after[64];
     if (r->link == LINK_DOWN && r->topics_known)
-        change_say(r->client, "the cluster answers again");
+        change_say(r->client, LOG_INFO, "the cluster answers again%s", change_after(r->down_us, after));
     r->link = LINK_UP;
     r->seeds_failed = 0;
     r->why[0] = '\0';
@@ -324,10 +333,7 @@ static void reader_on_up(void *ctx, struct conn *c) {
             r->seed = NULL;
         }
         b->why[0] = '\0';
-        if (b->silent) {
-            b->silent = false;
-            change_say(r->client, "broker %d answers again", b->id);
-        }
+        reader_broker_heard(b);
         reader_pass(r);
         actions_again(r->client);
     }
@@ -354,9 +360,9 @@ static void reader_on_down(void *ctx, struct conn *c) {
                  "or give this machine the name", b->id, c->name);
     else
         snprintf(b->why, sizeof b->why, "broker %d: %s", b->id, c->why);
-    if (!b->silent) {
-        b->silent = true;
-        change_say(r->client, "%s", b->why);
+    if (b->silent_us == 0) {
+        b->silent_us = wire_now_us();
+        change_say(r->client, LOG_ERROR, "%s", b->why);
     }
     r->metadata_soon = true;
     if (reader_any_conn(r) == NULL) {

@@ -103,7 +103,7 @@ static void quorum_take(struct reader *r, const struct describe_quorum_resp_part
     if (r->controller_true && p->leader_epoch < r->controller_epoch)
         return; /* the answer of one that was left behind */
     if (r->controller_true && r->controller != p->leader_id)
-        change_say(r->client, "the controller moved from %d to %d (epoch %d)", r->controller, p->leader_id,
+        change_say(r->client, LOG_WARN, "the controller moved from %d to %d (epoch %d)", r->controller, p->leader_id,
                    p->leader_epoch);
     r->controller = p->leader_id;
     r->controller_epoch = p->leader_epoch;

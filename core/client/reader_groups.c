@@ -102,7 +102,8 @@ static void group_take_state(struct reader *r, struct rgroup *g, struct slice st
     if (next[0] == '\0' || strcmp(next, g->state) == 0)
         return;
     if (say && g->state[0] != '\0')
-        change_say(r->client, "group %s: %s, was %s", change_name(g->id, name), next, g->state);
+        change_say(r->client, strcmp(next, "Empty") == 0 || strcmp(next, "Dead") == 0 ? LOG_WARN : LOG_INFO,
+                   "group %s: %s, was %s", change_name(g->id, name), next, g->state);
     memcpy(g->state, next, sizeof next);
 }
 
@@ -123,9 +124,9 @@ static void groups_list_take(struct reader *r, struct rbroker *b, const struct l
             HASH_ADD_KEYPTR(hh, r->groups, g->id.p, g->id.n, g);
             r->groups_resort = true;
             if (say)
-                change_say(r->client, "group %s appeared", change_name(g->id, name));
+                change_say(r->client, LOG_INFO, "group %s appeared", change_name(g->id, name));
         } else if (g->coordinator != b && g->coordinator != NULL && say) {
-            change_say(r->client, "group %s: coordinator moved from %d to %d", change_name(g->id, name),
+            change_say(r->client, LOG_WARN, "group %s: coordinator moved from %d to %d", change_name(g->id, name),
                        g->coordinator->id, b->id);
         }
         g->coordinator = b;
@@ -139,7 +140,7 @@ static void groups_list_take(struct reader *r, struct rbroker *b, const struct l
     HASH_ITER(hh, r->groups, g, next) {
         if (g->coordinator != b || g->listed == r->groups_serial)
             continue;
-        change_say(r->client, "group %s is gone", change_name(g->id, name));
+        change_say(r->client, LOG_WARN, "group %s is gone", change_name(g->id, name));
         group_remove(r, g);
     }
     if (r->groups_resort)

@@ -122,16 +122,20 @@ static void part_new(struct rpart *p) {
 }
 
 /* At most three lines per topic and answer: a dead broker moves hundreds of leaders. */
-static void say_leader(struct reader *r, const struct rtopic *t, int32_t index, int32_t from, int32_t to, int *said) {
-    char name[128];
+static void say_leader(struct reader *r, const struct rtopic *t, const struct rpart *p, int32_t to, int *said) {
+    char name[128], after[64];
     if (++*said > 3)
         return;
+    change_name(t->name, name);
     if (*said == 3)
-        change_say(r->client, "%s: more of its leaders moved", change_name(t->name, name));
+        change_say(r->client, LOG_WARN, "%s: more of its leaders moved", name);
     else if (to < 0)
-        change_say(r->client, "%s/%d has no leader (was broker %d)", change_name(t->name, name), index, from);
+        change_say(r->client, LOG_ERROR, "%s/%d has no leader (was broker %d)", name, p->index, p->leader);
+    else if (p->leader < 0)
+        change_say(r->client, LOG_INFO, "%s/%d: leader is broker %d%s", name, p->index, to,
+                   change_after(p->leaderless_us, after));
     else
-        change_say(r->client, "%s/%d: leader moved from %d to %d", change_name(t->name, name), index, from, to);
+        change_say(r->client, LOG_WARN, "%s/%d: leader moved from %d to %d", name, p->index, p->leader, to);
 }
 
 static void topic_take(struct reader *r, struct rtopic *t, struct metadata_resp_topic *m) {
@@ -140,7 +144,7 @@ static void topic_take(struct reader *r, struct rtopic *t, struct metadata_resp_
     int32_t n = m->partitions.n > 0 ? m->partitions.n : 0;
     char name[128];
     if (again && r->topics_known)
-        change_say(r->client, "topic %s was deleted and made again", change_name(t->name, name));
+        change_say(r->client, LOG_WARN, "topic %s was deleted and made again", change_name(t->name, name));
     t->id = m->topic_id;
     t->error = m->error_code;
     t->internal = m->is_internal;
@@ -152,7 +156,7 @@ static void topic_take(struct reader *r, struct rtopic *t, struct metadata_resp_
         for (int32_t i = t->n_parts; i < n; i++)
             part_new(&t->parts[i]);
         if (t->n_parts > 0 && n > t->n_parts)
-            change_say(r->client, "topic %s has %d partitions now", change_name(t->name, name), n);
+            change_say(r->client, LOG_INFO, "topic %s has %d partitions now", change_name(t->name, name), n);
         t->n_parts = n;
     }
     int said = 0;
@@ -162,7 +166,8 @@ static void topic_take(struct reader *r, struct rtopic *t, struct metadata_resp_
         if (again || (to->placed && to->index != p->partition_index))
             part_new(to);
         if (to->placed && to->leader != p->leader_id) {
-            say_leader(r, t, p->partition_index, to->leader, p->leader_id, &said);
+            say_leader(r, t, to, p->leader_id, &said);
+            to->leaderless_us = p->leader_id < 0 ? wire_now_us() : 0;
             to->end_asked_us = to->start_asked_us = 0;
         }
         to->placed = true;
@@ -193,7 +198,7 @@ static void topics_take(struct reader *r, struct metadata_resp *m) {
             HASH_ADD_KEYPTR(hh, r->topics, t->name.p, t->name.n, t);
             r->topics_resort = true;
             if (r->topics_known)
-                change_say(r->client, "topic %s was created", change_name(t->name, name));
+                change_say(r->client, LOG_INFO, "topic %s was created", change_name(t->name, name));
         }
         topic_take(r, t, from);
     }
@@ -201,7 +206,7 @@ static void topics_take(struct reader *r, struct metadata_resp *m) {
     HASH_ITER(hh, r->topics, t, next) {
         if (t->seen == r->metadata_serial)
             continue;
-        change_say(r->client, "topic %s was deleted", change_name(t->name, name));
+        change_say(r->client, LOG_WARN, "topic %s was deleted", change_name(t->name, name));
         topic_remove(r, t);
     }
     if (r->topics_resort)
@@ -222,8 +227,9 @@ static void brokers_take(struct reader *r, const struct metadata_resp *m, int64_
         if (b->seen == r->metadata_serial || b->gone)
             continue;
         b->gone = true;
+        b->gone_us = wire_now_us();
         snprintf(b->why, sizeof b->why, "broker %d is not in the cluster's metadata any more", b->id);
-        change_say(r->client, "broker %d is gone", b->id);
+        change_say(r->client, LOG_ERROR, "broker %d is gone", b->id);
     }
     for (size_t i = 0; i < r->n_topics; i++)
         for (int32_t k = 0; k < r->topics_sorted[i]->n_parts; k++) {
@@ -237,7 +243,7 @@ static void metadata_take(struct reader *r, struct metadata_resp *m, int64_t at_
     r->metadata_serial++;
     if (m->cluster_id.p != NULL && !slice_eq(m->cluster_id, r->cluster_id)) {
         if (r->cluster_id.p != NULL)
-            change_say(r->client, "this is another cluster now: its id changed");
+            change_say(r->client, LOG_WARN, "this is another cluster now: its id changed");
         r->controller_true = false;
         r->controller_epoch = -1;
         free((void *)(uintptr_t)r->cluster_id.p);
@@ -245,7 +251,7 @@ static void metadata_take(struct reader *r, struct metadata_resp *m, int64_t at_
     }
     r->metadata_controller = m->controller_id;
     if (r->zookeeper && r->metadata_us != 0 && r->controller != m->controller_id)
-        change_say(r->client, "the controller moved from %d to %d", r->controller, m->controller_id);
+        change_say(r->client, LOG_WARN, "the controller moved from %d to %d", r->controller, m->controller_id);
     if (!r->controller_true || r->zookeeper)
         r->controller = m->controller_id;
     r->controller_true = r->controller_true || r->zookeeper;

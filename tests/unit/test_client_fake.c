@@ -1,6 +1,7 @@
 /* The client against a fake broker: what it shows while answers are missing, and
  * what it says when they never come.  Every wait is for a condition, with a bound
  * that only a failure reaches. */
+#include "core/base/log.h"
 #include "core/client/client.h"
 #include "tests/unit/fake_broker.h"
 
@@ -298,6 +299,13 @@ static void test_old_broker(void **state) {
     fake_stop(&f);
 }
 
+static void change(struct client *c, enum log_level level, const char *text) {
+    struct client_event *ev = wait_event(c, EVENT_CHANGE, text);
+    assert_int_equal(ev->log_level, level);
+    client_event_free(ev);
+}
+
+/* What is missing is an error, what went away or moved a warning; how long it took is said. */
 static void test_changes(void **state) {
     (void)state;
     struct fake f = {.end = 1};
@@ -305,12 +313,13 @@ static void test_changes(void **state) {
     struct client *c = client_to(f.port, false);
     snapshot_unref(wait_for(c, has_messages, NULL));
     f.second_topic = true;
-    client_event_free(wait_event(c, EVENT_CHANGE, "topic beta was created"));
+    change(c, LOG_INFO, "topic beta was created");
     f.leader = -1;
-    client_event_free(wait_event(c, EVENT_CHANGE, "alpha/0 has no leader"));
+    change(c, LOG_ERROR, "alpha/0 has no leader");
     f.leader = 1;
+    change(c, LOG_INFO, "alpha/0: leader is broker 1, after ");
     f.second_topic = false;
-    client_event_free(wait_event(c, EVENT_CHANGE, "topic beta was deleted"));
+    change(c, LOG_WARN, "topic beta was deleted");
     client_free(c);
     fake_stop(&f);
 }
