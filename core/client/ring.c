@@ -37,6 +37,10 @@ static bool evict(struct ring *r) {
 
 /* Makes n bytes free at head. */
 static bool make_room(struct ring *r, size_t n) {
+    if (r->lossless && r->read >= r->last) { /* a reader that keeps up needs few pages: begin anew in the same ones */
+        r->first = r->last + 1;
+        r->used = 0;
+    }
     for (;;) {
         if (ring_count(r) == 0) {
             r->head = 0;

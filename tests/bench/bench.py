@@ -2,10 +2,10 @@
 """Measures weir's broker beside its peers, both sides in one run, and prints ratios.
 
 usage: bench.py WEIR DIR-OF-BENCH-PROGRAMS [--rows start,produce,consume,single,raw,latency,
-                partitions,connections,idle,restart] [--messages N] [--runs N] [--kafka]
+                partitions,connections,idle,restart,tail] [--messages N] [--runs N] [--kafka]
 
 Peers: nats-server (start to first acknowledged message), librdkafka's in-process
-mock broker (produce), the mock without any disk; Apache Kafka where
+mock broker (produce), the mock without any disk; kcat and grep (tail); Apache Kafka where
 tests/cluster can start it (--kafka; it needs Java and syncs nothing). Every figure is a median; the sides take turns.
 A row whose peer is missing says so and prints no ratio.
 """
@@ -307,9 +307,64 @@ def row_restart(a):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def row_tail(a):
+    """One message in a thousand found in a topic: weir's own filter beside kcat piped to grep, same data, sides in turn."""
+    if not shutil.which('kcat'):
+        print('tail filter: kcat is not installed')
+        return
+    folder, w = tempfile.mkdtemp(prefix='weir-bench-'), Weir(a.weir, 'os')
+    lines, count = os.path.join(folder, 'lines'), 1_000_000
+    with open(lines, 'w') as f:
+        for i in range(count):
+            f.write('{"page":"%s","user":"u-%06d","ms":%d,"ok":true,"seq":%010d,"ref":"https://example.org/a"}\n'
+                    % ('checkout' if i % 1000 == 0 else 'search', i * 7919 % 1000000, i % 977, i))
+
+    def measure(topic, times, command):
+        begin = time.monotonic()
+        p = subprocess.Popen(['sh', '-c', f'exec 3>&1; {command} | wc -l >&3'], stdout=subprocess.PIPE, text=True)
+        found = int(p.communicate()[0])
+        if found != times * count // 1000:
+            sys.exit(f'bench: {command}: {found} lines')
+        return times * count / (time.monotonic() - begin)
+
+    def peak(topic, filter_):
+        """KiB resident at most; ru_maxrss would be this program's, from before the exec."""
+        p = subprocess.Popen([a.weir, 'tail', '-b', w.address, topic, '-e', '--filter', filter_], stdout=subprocess.DEVNULL)
+        most = 0
+        while p.poll() is None:
+            with open(f'/proc/{p.pid}/status') as f:
+                most = max([most] + [int(line.split()[1]) for line in f if line.startswith('VmHWM')])
+            time.sleep(0.002)
+        return most
+
+    for topic, times in (('one', 1), ('ten', 10)):
+        subprocess.run([a.weir, 'topics', 'create', '-b', w.address, topic], check=True, capture_output=True)
+        for _ in range(times):
+            subprocess.run(['kcat', '-P', '-b', w.address, '-t', topic, '-l', lines, '-X', 'linger.ms=50'], check=True)
+    kcat = f'kcat -C -q -e -b {w.address} -t one'
+    sides = {'kcat | grep': f'{kcat} | grep checkout', 'kcat | grep -E': f"{kcat} | grep -E 'check[o]ut'",
+             'weir, text': f'{a.weir} tail -b {w.address} one -e --filter checkout',
+             'weir, /regex/': f"{a.weir} tail -b {w.address} one -e --filter '/check[o]ut/'",
+             'weir, value:': f"{a.weir} tail -b {w.address} one -e --filter 'value:checkout && !key:x'"}
+    rates = {name: [] for name in sides}
+    for _ in range(a.runs):
+        for name, command in sides.items():
+            rates[name].append(measure('one', 1, command))
+    base = statistics.median(rates['kcat | grep'])
+    for name, got in rates.items():
+        rate = statistics.median(got)
+        print(f'tail filter  {name:15} {rate:12,.0f} messages/s scanned   ratio {rate / base:6.2f}')
+    few, many = peak('one', 'checkout'), peak('ten', 'checkout')
+    few_regex, many_regex = peak('one', '/check[o]ut/'), peak('ten', '/check[o]ut/')
+    print(f'tail filter  resident after 1M {few} KiB, after 10M {many} KiB, ratio {many / few:.3f}; '
+          f'/regex/ {few_regex} and {many_regex} KiB, ratio {many_regex / few_regex:.3f}')
+    w.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 ROWS = {'start': row_start, 'produce': row_produce, 'consume': row_consume, 'single': row_single, 'raw': row_raw,
         'latency': row_latency, 'partitions': row_partitions, 'connections': row_connections, 'idle': row_idle,
-        'restart': row_restart}
+        'restart': row_restart, 'tail': row_tail}
 
 
 def main():
