@@ -38,7 +38,8 @@ static bool source_new(struct source *s) {
         {"enable.auto.commit", "false"},         {"enable.partition.eof", "true"},
         {"queued.max.messages.kbytes", "16384"}, {"fetch.error.backoff.ms", "100"},
         {"allow.auto.create.topics", "false"},   {"statistics.interval.ms", "0"},
-        {"fetch.queue.backoff.ms", "1"}, /* only from 2.2 on */
+        {"isolation.level", "read_uncommitted"}, /* as tail_own.c and Kafka's own console consumer */
+        {"fetch.queue.backoff.ms", "1"},         /* only from 2.2 on */
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (rdk_set(conf, settings[i][0], settings[i][1], &e) != OK && e.code != ERR_UNSUPPORTED)

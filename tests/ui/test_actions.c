@@ -227,6 +227,8 @@ static void test_produce_file_queue_full(void **state) {
         snprintf(text, sizeof text, "line-%d", i);
         assert_string_equal(w.client.produced[i].value, text);
     }
+    assert_int_equal(ui_tick_us(&w.screen.ui), 0); /* the news must be painted */
+    world_paint(&w);
     assert_true(ui_tick_us(&w.screen.ui) == INT64_MAX);
     world_fini(&w);
 }

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define RECEIPTS 500
+#define PAINT_US 100000     /* while receipts pour in */
+#define MANY 100
 #define PAST 32
 
 enum { F_TOPIC, F_PARTITION, F_KEY, F_NULL, F_HEADERS, F_VALUE, F_FILE, F_AS, F_CODEC, F_ACKS, F_COUNT, F_RATE, F_WAIT,
@@ -39,6 +41,8 @@ struct produce {
     struct past past[PAST];     /* what was sent, newest last */
     int n_past, at_past;
     char path[200];             /* of the file of the run */
+    bool news;                  /* since the last paint */
+    int64_t painted_us;
 };
 
 static void producev_open(struct view *v, struct ui *u) {
@@ -168,10 +172,10 @@ static void produce_feed(struct produce *me, struct ui *u) {
     if (!run_is_on(&me->run))
         return;
     me->sent += run_feed(&me->run, u->client, u->env.now_us);
+    me->news = true;
     if (!run_is_on(&me->run) && me->run.why[0])
         ui_say(u, ROLE_bad, "%s", me->run.why);
     u->hurry = me->run.waits;
-    u->dirty = true;
 }
 
 static bool produce_wrong(struct produce *me, struct ui *u, int field, const char *why) {
@@ -239,19 +243,29 @@ static bool producev_event(struct view *v, struct ui *u, const struct client_eve
     me->acked += e->ok;
     me->failed += !e->ok;
     me->took_sum_us += e->ok ? e->took_us : 0;
+    me->news = true;
     run_receipt(&me->run, e->id);
     u->hurry = me->run.waits;
     return true;
 }
 
+/* Until the news must be seen; INT64_MAX: there are none, or nobody looks. */
+static int64_t news_us(struct produce *me, struct ui *u) {
+    if (!me->news || ui_view(u) != &me->view)
+        return INT64_MAX;
+    bool many = run_is_on(&me->run) || client_produce_pending(u->client) > MANY;
+    int64_t due = me->painted_us + (many ? PAINT_US : 0) - u->env.now_us;
+    return due > 0 ? due : 0;
+}
+
 static bool producev_tick(struct view *v, struct ui *u) {
     produce_feed((struct produce *)v, u);
-    return false;
+    return news_us((struct produce *)v, u) == 0;
 }
 
 static int64_t producev_tick_us(struct view *v, struct ui *u) {
-    (void)u;
-    return run_due_us(&((struct produce *)v)->run);
+    int64_t feed = run_due_us(&((struct produce *)v)->run), paint = news_us((struct produce *)v, u);
+    return feed < paint ? feed : paint;
 }
 
 /* Why leaving now would lose something. */
@@ -351,6 +365,8 @@ static void paint_sum(struct produce *me, struct ui *u, struct canvas *c, int y,
 static void producev_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
     struct produce *me = (struct produce *)v;
     int y = r.y + 1;
+    me->painted_us = u->env.now_us;
+    me->news = false;
     me->form.fields[F_PARTITION].hint = me->typing && me->form.focus == F_PARTITION ? NULL : "by key";
     int null = me->form.fields[F_NULL].choice;
     bool file = me->form.fields[F_FILE].edit.text.n > 0, lines = file && me->form.fields[F_AS].choice == 0;

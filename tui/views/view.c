@@ -116,7 +116,7 @@ void ui_event(struct ui *u, const struct client_event *e) {
         ui_say(u, e->ok ? ROLE_good : ROLE_bad, "%s", e->text);
     if (e->kind == EVENT_LOG || e->kind == EVENT_CHANGE)
         ui_data(u);
-    u->dirty = true;
+    u->dirty = u->dirty || e->kind != EVENT_RECEIPT; /* of these there are many: their view says when to paint */
 }
 
 void ui_tab(struct ui *u, int tab) {
