@@ -10,13 +10,10 @@ void chart_spark(struct canvas *c, int y, int x, int w, enum role role, const st
         top = v > top ? v : top;
         low = v < low || low < 0 ? v : low;
     }
-    /* Steady or still: a calm line, not a wall, of characters that cost one byte on the line each or together. */
-    if (n > 0 && top - low < top * 0.15f) {
-        canvas_fill(c, y, x + w - n, n, ROLE_zero, '-');
-        return;
-    }
-    if (n > 0 && !(top > 0)) {
-        canvas_fill(c, y, x + w - n, n, ROLE_zero, '_');
+    /* Steady or still: one calm mark, no wall.  It stands at the left, so that nothing is written as time passes, and a
+     * row whose end is blank is cheap on the line. */
+    if (n > 0 && (top - low < top * 0.15f || !(top > 0))) {
+        canvas_put_cp(c, y, x, ROLE_zero, top > 0 ? '-' : '_');
         return;
     }
     for (int i = 0; i < n; i++) {

@@ -137,10 +137,10 @@ static void get_coordinator(const void *row, const struct look_env *env, struct 
 
 static const struct column groups_columns[] = {
     GET("GROUP", get_id, FORM_TEXT, false, 24, 60, 0),
+    GET("LAG", get_lag, FORM_COUNT, true, 14, 0, 1),
+    COL("TOPICS", struct model_group, n_topics, FORM_COUNT, 6, 0, 7),
     GET("STATE", get_state, FORM_TEXT, false, 12, 0, 3),
     COL("MEMBERS", struct model_group, n_members, FORM_COUNT, 7, 0, 4),
-    COL("TOPICS", struct model_group, n_topics, FORM_COUNT, 6, 0, 7),
-    GET("LAG", get_lag, FORM_COUNT, true, 14, 0, 1),
     COL("IN/S", struct model_group, in, FORM_RATE, 7, 0, 6),
     COL("OUT/S", struct model_group, out, FORM_RATE, 7, 0, 5),
     GET("ETA", get_eta, FORM_COUNT, true, 7, 0, 8),
