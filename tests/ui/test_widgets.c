@@ -159,6 +159,12 @@ static void test_columns_of_the_user(void **state) {
     assert_true(table_columns_set(&t, "NAME,THIRD,SECOND-N", true, unknown));
     assert_non_null(strstr(header_of(&t, 80), "vSECOND N"));
     assert_int_equal(t.sort, 2);
+    static const int next[] = {0, 3, 2, 0}; /* the ones on the screen, as they stand there */
+    for (int i = 0; i < 4; i++) {
+        assert_true(table_sort_by(&t, NULL));
+        assert_int_equal(t.sort, next[i]);
+    }
+    assert_true(table_sort_by(&t, "second n"));
     /* A wrong name: said, nothing done; from a file: left out, the others stay. */
     assert_false(table_columns_set(&t, "FOURTH,bogus\x1b[2J,N", true, unknown));
     assert_string_equal(unknown, "bogus\x1b[2J");

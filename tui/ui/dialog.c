@@ -81,6 +81,8 @@ void dialog_paint(struct dialog *d, struct canvas *c) {
     struct block foot = {.words = true};
     struct buf command = {0};
     int w = c->w - 4 < 92 ? c->w - 4 : 92;
+    if (d->fill)
+        d->fill(d);
     if (d->equivalent) {
         d->equivalent(d, &command);
         for (size_t from = 0, i = 0; i <= command.n; i++)

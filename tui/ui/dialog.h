@@ -21,6 +21,7 @@ struct dialog {
     int64_t number;         /* the opener's */
     /* Appends what would happen, in lines, and the equivalent command; NULL: none. */
     void (*equivalent)(struct dialog *d, struct buf *out);
+    void (*fill)(struct dialog *d);                 /* before each paint: text that changes; NULL: it does not */
     /* True closes the dialog; else `wrong` says why not. */
     bool (*submit)(struct dialog *d, void *ctx);
     void (*leave)(struct dialog *d, void *ctx);     /* before Esc closes it; NULL: nothing to do */

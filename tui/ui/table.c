@@ -171,8 +171,20 @@ static void table_sort(struct table *t, const struct look_env *env) {
     free(keys);
 }
 
+/* The next one that is on the screen, in the order that it has there. */
+static int sort_next(const struct table *t) {
+    int place = -1;
+    for (int i = 0; i < t->n_columns && t->sort >= 0; i++)
+        if (table_column_at(t, i) == t->sort)
+            place = i;
+    while (++place < t->n_columns)
+        if (table_column_shown(t, table_column_at(t, place)) || t->painted == 0)
+            return table_column_at(t, place);
+    return t->trouble ? -1 : 0;
+}
+
 bool table_sort_by(struct table *t, const char *name) {
-    int to = t->sort + 1 < t->n_columns ? t->sort + 1 : t->trouble ? -1 : 0;
+    int to = sort_next(t);
     if (name) {
         to = table_column_named(t, name, strlen(name));
         if (to < 0 && !(t->trouble && strncasecmp("trouble", name, strlen(name)) == 0))

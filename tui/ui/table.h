@@ -99,7 +99,7 @@ void table_fini(struct table *t);
 /* New rows: n structs of `stride` bytes.  Filters, sorts, finds the selection again. */
 void table_set_rows(struct table *t, const void *base, size_t n, size_t stride, const struct look_env *env);
 void table_set_filter(struct table *t, const char *filter);     /* takes effect with the next table_set_rows */
-/* The next column, or the one whose title begins with name (NULL: next); by_number descends first. */
+/* The next column on the screen, or the one whose title begins with name (NULL: next); by_number descends first. */
 bool table_sort_by(struct table *t, const char *name);
 const void *table_selected(const struct table *t);              /* NULL: no row */
 const void *table_row(const struct table *t, int i);

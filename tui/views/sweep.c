@@ -27,15 +27,15 @@ void sweep_fini(struct sweep *b) {
 
 /* ---- under way ---- */
 
-static void outcome_text(struct ui *u) {
+static void outcome_fill(struct dialog *d) {
     static const struct { enum sweep_state state; enum role role; const char *glyph; } kinds[] = {
         {SWEEP_FAILED, ROLE_bad, "! "}, {SWEEP_DONE, ROLE_text, "  "}, {SWEEP_ASKED, ROLE_pending, "… "},
         {SWEEP_WAITS, ROLE_dim, "  "},
     };
-    const struct sweep *b = &u->sweep;
-    struct block *text = &u->dialog.text;
+    const struct sweep *b = &((struct ui *)d->ctx)->sweep;
+    struct block *text = &d->text;
     if (!b->going)
-        u->dialog.foot = "Enter close";
+        d->foot = "Enter close";
     block_clear(text);
     block_line(text, 0);
     block_printf(text, b->failed ? ROLE_bad : ROLE_text, "%zu of %zu deleted", b->done, b->n);
@@ -110,9 +110,8 @@ bool sweep_event(struct ui *u, const struct client_event *e) {
     snprintf(text, sizeof text, "%s %s %.250s", e->ok ? "deleted" : "cannot delete", word(b), b->v[i].name);
     ended(u, &b->v[i], e->ok, e->text ? e->text : text, e->wall_ms);
     sweep_go(u);
-    if (u->dialog.open && u->dialog.submit == outcome_submit)
-        outcome_text(u);
-    ui_refilter(u);
+    if (ui_view(u)->id == VIEW_log)
+        ui_refilter(u);
     return true;
 }
 
@@ -145,13 +144,13 @@ static bool marked_submit(struct dialog *d, void *ctx) {
     char title[64];
     snprintf(title, sizeof title, "Deleting %zu %ss", b->n, word(b));
     dialog_open(d, title, SLICE_NULL);
+    d->fill = outcome_fill;
     d->submit = outcome_submit;
     d->leave = outcome_leave;
     d->foot = "Enter close, it goes on · Esc stop the rest";
     d->ctx = u;
     b->going = true;
     sweep_go(u);
-    outcome_text(u);
     return false;
 }
 
