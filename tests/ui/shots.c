@@ -16,7 +16,8 @@ static const struct { const char *name; char letter; } roles[ROLE_N] = {
 };
 /* By their meaning and not by their order: a new role changes no file but its own. */
 static const char letters[ROLE_N] = {
-    [ROLE_text] = '.', [ROLE_bright] = 'B', [ROLE_dim] = 'd', [ROLE_frame] = 'f', [ROLE_accent] = 'a', [ROLE_good] = 'g',
+    [ROLE_text] = '.', [ROLE_bright] = 'B', [ROLE_dim] = 'd', [ROLE_frame] = 'f', [ROLE_accent] = 'a',
+    [ROLE_good] = 'g',
     [ROLE_warn] = 'w', [ROLE_bad] = 'b', [ROLE_brand] = 'W', [ROLE_header] = 'h', [ROLE_header_sort] = 'H',
     [ROLE_number] = 'n', [ROLE_unit] = 'u', [ROLE_zero] = 'z', [ROLE_pending] = 'p', [ROLE_failed] = '?',
     [ROLE_stale] = 's', [ROLE_alarm] = '!', [ROLE_spark] = '*', [ROLE_bar] = '@', [ROLE_bar_rest] = '-',

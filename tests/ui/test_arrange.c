@@ -85,7 +85,13 @@ static void test_columns_keys(void **state) {
     assert_true(screen_run(&w.screen, "columns messages,end"));
     world_keys(&w, "esc j enter");
     assert_string_equal(columns_now(&w), "P,MESSAGES,END");
-    world_keys(&w, "v q q"); /* the first closes the panel alone */
+    /* Keys that come faster than the screen. */
+    world_keys(&w, "esc 2 v j <");
+    assert_true(table_column_shown(ui_table(&w.screen.ui), 1));
+    world_keys(&w, "j >");
+    assert_int_equal(strspn(columns_now(&w), "GROUP,"), 6);
+    assert_true(strlen(columns_now(&w)) > 20);
+    world_keys(&w, "esc 1 enter v q q"); /* the first closes the panel alone */
     assert_int_equal(w.screen.ui.depth[0], 1);
     world_fini(&w);
 }

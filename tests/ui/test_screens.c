@@ -87,7 +87,8 @@ static void offsets_of_a_time(struct world *w) {
     struct client_place places[] = {{(char *)(uintptr_t) "orders.payment.settled.v2", 0, 5900},
                                     {(char *)(uintptr_t) "orders.payment.settled.v2", 2, 1500},
                                     {(char *)(uintptr_t) "orders.payment.settled.v2", 6, -1}};
-    struct client_event e = {.kind = EVENT_ACTION, .id = w->client.last_id, .ok = true, .places = places, .n_places = 3};
+    struct client_event e = {.kind = EVENT_ACTION, .id = w->client.last_id, .ok = true, .places = places,
+                             .n_places = 3};
     ui_event(&w->screen.ui, &e);
 }
 

@@ -263,8 +263,8 @@ void world_configs(struct world *w) {
          text_of("What becomes of old segments: delete, compact, or both.")},
         {text_of("retention.ms"), text_of("604800000"), false, false, false, 1, text_of("How long records are kept.")},
         {text_of("retention.bytes"), text_of("-1"), false, false, true, 5,
-         text_of("This configuration controls the maximum size a partition (which consists of log segments) can grow to "
-                 "before we will discard old log segments to free up space if we are using the \"delete\" retention "
+         text_of("This configuration controls the maximum size a partition (which consists of log segments) can grow "
+                 "to before we will discard old log segments to free up space if we are using the \"delete\" retention "
                  "policy. By default there is no size limit only a time limit. Since this limit is enforced at the "
                  "partition level, multiply it by the number of partitions to compute the topic retention in bytes.")},
         {text_of("flush.messages"), text_of("9223372036854775807"), false, false, true, 5,

@@ -5,7 +5,7 @@
 #include "core/model/model.h"
 #include "tui/term/canvas.h"
 
-/* The newest w values, right-aligned, scaled to the greatest of those shown; one mark at the left when all are alike. */
+/* The newest w values, right-aligned, scaled to the greatest of them; one mark at the left when all are alike. */
 void chart_spark(struct canvas *c, int y, int x, int w, enum role role, const struct history *h);
 /* The same over h rows, with its greatest value at the right edge. */
 void chart_area(struct canvas *c, struct rect r, const char *title, const struct history *h, bool exact);

@@ -88,7 +88,7 @@ void dialog_paint(struct dialog *d, struct canvas *c) {
         for (size_t from = 0, i = 0; i <= command.n; i++)
             if (i == command.n || command.p[i] == '\n') {
                 block_line(&foot, 0);
-                block_foreign(&foot, ROLE_dim, slice_of(command.p + from, i - from));
+                block_foreign(&foot, ROLE_dim, i > from ? slice_of(command.p + from, i - from) : SLICE_NULL);
                 from = i + 1;
             }
     }

@@ -144,11 +144,12 @@ bool edit_key(struct edit *e, const struct key *k) {
 
 static void paint_line(const struct edit *e, size_t from, size_t to, struct canvas *c, int y, struct rect r,
                        enum role role, bool focus) {
+    const uint8_t *text = e->text.p ? e->text.p : (const uint8_t *)"";
     int used, before;
     canvas_fill(c, y, r.x, r.w, role, ' ');
-    canvas_put_raw(c, y, r.x, r.w, role, slice_of(e->text.p + from, to - from), &used);
+    canvas_put_raw(c, y, r.x, r.w, role, slice_of(text + from, to - from), &used);
     if (focus && e->cursor >= from && e->cursor <= to) {
-        before = canvas_foreign_width(c, slice_of(e->text.p + from, e->cursor - from), r.w);
+        before = canvas_foreign_width(c, slice_of(text + from, e->cursor - from), r.w);
         c->cursor_y = y;
         c->cursor_x = r.x + (before < r.w ? before : r.w - 1);
     }

@@ -178,7 +178,7 @@ static int sort_next(const struct table *t) {
         if (table_column_at(t, i) == t->sort)
             place = i;
     while (++place < t->n_columns)
-        if (table_column_shown(t, table_column_at(t, place)) || t->painted == 0)
+        if (table_column_shown(t, table_column_at(t, place)))
             return table_column_at(t, place);
     return t->trouble ? -1 : 0;
 }

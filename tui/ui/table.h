@@ -56,6 +56,7 @@ struct column {
 
 #define TABLE_KEY_MAX 512
 #define TABLE_COLUMNS_MAX 32
+#define COLUMN_ESSENTIAL 5  /* columns of a priority up to this come before the full width of column 0 */
 struct arrangement {        /* the user's choice of columns */
     bool own;               /* false: none, by priority */
     uint8_t order[TABLE_COLUMNS_MAX];   /* every column, 0 first */

@@ -8,8 +8,16 @@ static uint32_t bit(int column) { return UINT32_C(1) << column; }
 
 int table_column_at(const struct table *t, int place) { return t->arranged.own ? t->arranged.order[place] : place; }
 
+/* What is on the screen; keys may come before the first paint: then what will be there in most of them. */
+static uint32_t seen(const struct table *t) {
+    uint32_t mask = t->painted;
+    for (int i = 0; i < t->n_columns && t->painted == 0; i++)
+        mask |= t->columns[i].priority <= COLUMN_ESSENTIAL ? bit(i) : 0;
+    return mask | bit(0);
+}
+
 bool table_column_shown(const struct table *t, int column) {
-    return column == 0 || ((t->arranged.own ? t->arranged.shown : t->painted) & bit(column)) != 0;
+    return ((t->arranged.own ? t->arranged.shown : seen(t)) & bit(column)) != 0;
 }
 
 /* From what is on the screen now: the first change must not bring others with it. */
@@ -18,7 +26,7 @@ static void own(struct table *t) {
         return;
     for (int i = 0; i < t->n_columns; i++)
         t->arranged.order[i] = (uint8_t)i;
-    t->arranged.shown = t->painted | bit(0);
+    t->arranged.shown = seen(t);
     t->arranged.own = true;
 }
 

@@ -44,8 +44,6 @@ static void table_measure(struct table *t, const struct canvas *c, const struct 
     t->measured_exact = env->exact;
 }
 
-#define ESSENTIAL 5     /* columns of a priority up to this come before the full width of column 0 */
-
 /* What a column takes of `most`.  Exact numbers are longer. */
 static int column_width(const struct table *t, const struct canvas *c, int i, int most, const struct look_env *env) {
     const struct column *col = &t->columns[i];
@@ -113,13 +111,13 @@ static struct layout table_layout(struct table *t, const struct canvas *c, int w
     int x = GUTTER, used = x + least[0];
     t->more_right = t->arranged.own && layout_own(t, width - 2, chosen, &used, least);
     if (!t->arranged.own)
-        layout_choose(t, width - 2, chosen, &used, 0, t->scroll ? 1 : ESSENTIAL + 1, least);
+        layout_choose(t, width - 2, chosen, &used, 0, t->scroll ? 1 : COLUMN_ESSENTIAL + 1, least);
     int rest = width - 2 - used, first = first_width(t, least[0]);
     int grow = first - least[0] < rest ? first - least[0] : rest;
     first = least[0] + (grow > 0 ? grow : 0);
     used += grow > 0 ? grow : 0;
     if (!t->scroll && !t->arranged.own)
-        layout_choose(t, width - 2, chosen, &used, ESSENTIAL + 1, 256, least);
+        layout_choose(t, width - 2, chosen, &used, COLUMN_ESSENTIAL + 1, 256, least);
     rest = width - 2 - used;
     t->painted = 0;
     for (int place = 0; place < t->n_columns; place++) {
