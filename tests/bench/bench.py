@@ -384,4 +384,5 @@ def main():
         ROWS[name](a)
 
 
-main()
+if __name__ == '__main__':
+    main()
