@@ -350,8 +350,10 @@ static void refuse_repeats(struct request *rq, struct config_change *v, int32_t 
     }
 }
 
-void configs_alter(struct broker *b, struct request *rq, struct config_change *v, int32_t n, bool validate_only,
-                   uint64_t *ticket) {
+struct alter_configs_resp_resource *configs_alter(struct broker *b, struct request *rq, struct config_change *v,
+                                                  int32_t n, bool validate_only, uint64_t *ticket) {
+    struct alter_configs_resp_resource *answers = request_array(rq, alter_configs_resp_resource, n);
+    *ticket = 0;
     refuse_repeats(rq, v, n);
     for (int32_t i = 0; i < n; i++) {
         struct config_change *c = &v[i];
@@ -370,4 +372,11 @@ void configs_alter(struct broker *b, struct request *rq, struct config_change *v
         else
             refuse(c, KAFKA_INVALID_REQUEST, request_printf(rq, "Unknown resource type %d", c->resource_type));
     }
+    for (int32_t i = 0; i < n; i++) {
+        answers[i].error_code = v[i].error;
+        answers[i].error_message = v[i].message;
+        answers[i].resource_type = v[i].resource_type;
+        answers[i].resource_name = v[i].resource_name;
+    }
+    return answers;
 }

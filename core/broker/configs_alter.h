@@ -18,8 +18,9 @@ struct config_change {
     int16_t error;
     struct slice message;             /* null: none */
 };
-/* All of a request's changes: each is whole or not at all.  *ticket: when all are durable. */
-void configs_alter(struct broker *b, struct request *rq, struct config_change *v, int32_t n, bool validate_only,
-                   uint64_t *ticket);
+/* All of a request's changes: each is whole or not at all.  The answer's rows, as many; *ticket: when all
+ * are durable. */
+struct alter_configs_resp_resource *configs_alter(struct broker *b, struct request *rq, struct config_change *v,
+                                                  int32_t n, bool validate_only, uint64_t *ticket);
 
 #endif

@@ -169,7 +169,6 @@ void request_free(struct broker *b, struct request *rq);
 static inline int64_t broker_now_us(struct broker *b) { return b->env->mono_us(b->env); }
 static inline int64_t broker_now_ms(struct broker *b) { return b->env->wall_ms(b->env); }
 
-
 /* ---- handlers: api/NN_name.c, one row each in handlers.def ---- */
 typedef void handler_fn(struct broker *b, struct request *rq);
 #define HANDLER(key, name) handler_fn handle_##name;

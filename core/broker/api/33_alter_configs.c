@@ -11,7 +11,7 @@ static const struct config_op *ops_of(struct request *rq, const struct alter_con
 void handle_alter_configs(struct broker *b, struct request *rq) {
     const struct alter_configs_req *req = rq->body;
     struct alter_configs_resp resp;
-    uint64_t ticket = 0;
+    uint64_t ticket;
     int32_t n = req->resources.n < 0 ? 0 : req->resources.n;
     struct config_change *changes = request_alloc(rq, (size_t)(n + 1) * sizeof *changes);
     for (int32_t i = 0; i < n; i++) {
@@ -19,15 +19,8 @@ void handle_alter_configs(struct broker *b, struct request *rq) {
         changes[i] = (struct config_change){.resource_type = in->resource_type, .resource_name = in->resource_name,
                                             .ops = ops_of(rq, in), .n_ops = in->configs.n, .replace = true};
     }
-    configs_alter(b, rq, changes, n, req->validate_only, &ticket);
     proto_init(PROTO_STRUCT(alter_configs_resp), &resp);
     resp.responses.n = n;
-    resp.responses.v = request_array(rq, alter_configs_resp_resource, n);
-    for (int32_t i = 0; i < n; i++) {
-        resp.responses.v[i].error_code = changes[i].error;
-        resp.responses.v[i].error_message = changes[i].message;
-        resp.responses.v[i].resource_type = changes[i].resource_type;
-        resp.responses.v[i].resource_name = changes[i].resource_name;
-    }
+    resp.responses.v = configs_alter(b, rq, changes, n, req->validate_only, &ticket);
     request_reply_when(b, rq, ticket, &resp);
 }
