@@ -283,58 +283,85 @@ static void send_describe_configs(struct action_part *p) {
     part_send(p, PROTO_MESSAGE(describe_configs_req), &q, 4, 1);
 }
 
-static void send_delete_records(struct action_part *p) {
-    const struct action *a = p->action;
-    struct reader *r = &p->client->reader;
-    struct delete_records_req q;
-    struct delete_records_req_topic t = {.name = slice_cstr(a->name)};
-    proto_init(PROTO_STRUCT(delete_records_req), &q);
-    struct delete_records_req_partition *v = mem_alloc(a->n_offsets * sizeof *v);
-    struct rtopic *topic = topics_find(r, t.name);
-    for (size_t i = 0; topic != NULL && i < a->n_offsets; i++) {
-        struct rpart *part = topic_part(topic, a->offsets[i].partition);
-        if (part != NULL && part->leader == p->broker->id)
-            v[t.partitions.n++] = (struct delete_records_req_partition){a->offsets[i].partition, a->offsets[i].offset};
+/* The offsets of an action that one request carries.  Neighbours of one topic are a run and share an entry;
+ * the rows of a group come sorted. */
+struct cargo {
+    const struct action_offset **v;
+    size_t n, n_runs;
+    struct run {
+        struct slice topic;
+        size_t first, n;
+    } *runs;
+};
+
+static void cargo_add(struct cargo *c, const struct action_offset *o) {
+    struct run *last = c->n_runs > 0 ? &c->runs[c->n_runs - 1] : NULL;
+    if (last == NULL || !slice_is(last->topic, o->topic)) {
+        last = &c->runs[c->n_runs++];
+        *last = (struct run){.topic = slice_cstr(o->topic), .first = c->n};
     }
-    t.partitions.v = v;
-    q.topics.n = 1;
-    q.topics.v = &t;
-    q.timeout_ms = TIMEOUT_MS;
-    part_send(p, PROTO_MESSAGE(delete_records_req), &q, 2, 0);
-    free(v);
+    c->v[c->n++] = o;
+    last->n++;
 }
 
-/* By timestamp, what this part's broker leads; neighbours of one topic share an entry. */
-static void send_at_time(struct action_part *p) {
+/* What this part's broker leads, or all. */
+static struct cargo cargo_load(const struct action_part *p, bool led) {
     const struct action *a = p->action;
-    struct reader *r = &p->client->reader;
+    struct cargo c = {.v = mem_alloc(a->n_offsets * sizeof *c.v), .runs = mem_alloc(a->n_offsets * sizeof *c.runs)};
+    for (size_t i = 0; i < a->n_offsets; i++) {
+        struct rtopic *topic = led ? topics_find(&p->client->reader, slice_cstr(a->offsets[i].topic)) : NULL;
+        struct rpart *part = topic != NULL ? topic_part(topic, a->offsets[i].partition) : NULL;
+        if (!led || (part != NULL && part->leader == p->broker->id))
+            cargo_add(&c, &a->offsets[i]);
+    }
+    return c;
+}
+
+static void cargo_fini(struct cargo *c) {
+    free(c->v);
+    free(c->runs);
+}
+
+static void send_delete_records(struct action_part *p) {
+    struct delete_records_req q;
+    proto_init(PROTO_STRUCT(delete_records_req), &q);
+    struct cargo c = cargo_load(p, true);
+    struct delete_records_req_topic *topics = mem_zalloc(c.n_runs * sizeof *topics);
+    struct delete_records_req_partition *v = mem_alloc(c.n * sizeof *v);
+    for (size_t i = 0; i < c.n; i++)
+        v[i] = (struct delete_records_req_partition){c.v[i]->partition, c.v[i]->offset};
+    for (size_t i = 0; i < c.n_runs; i++)
+        topics[i] = (struct delete_records_req_topic){
+            .name = c.runs[i].topic, .partitions = {(int32_t)c.runs[i].n, &v[c.runs[i].first]}};
+    q.topics.n = (int32_t)c.n_runs;
+    q.topics.v = topics;
+    q.timeout_ms = TIMEOUT_MS;
+    part_send(p, PROTO_MESSAGE(delete_records_req), &q, 2, 0);
+    free(topics);
+    free(v);
+    cargo_fini(&c);
+}
+
+static void send_at_time(struct action_part *p) {
     struct list_offsets_req q;
     proto_init(PROTO_STRUCT(list_offsets_req), &q);
+    struct cargo c = cargo_load(p, true);
+    struct list_offsets_req_topic *topics = mem_zalloc(c.n_runs * sizeof *topics);
+    struct list_offsets_req_partition *v = mem_alloc(c.n * sizeof *v);
+    for (size_t i = 0; i < c.n; i++)
+        v[i] = (struct list_offsets_req_partition){
+            .partition_index = c.v[i]->partition, .current_leader_epoch = -1, .timestamp = c.v[i]->offset};
+    for (size_t i = 0; i < c.n_runs; i++)
+        topics[i] = (struct list_offsets_req_topic){
+            .name = c.runs[i].topic, .partitions = {(int32_t)c.runs[i].n, &v[c.runs[i].first]}};
     q.replica_id = -1;
-    q.timeout_ms = TIMEOUT_MS;
-    struct list_offsets_req_topic *topics = mem_zalloc(a->n_offsets * sizeof *topics);
-    struct list_offsets_req_partition *v = mem_alloc(a->n_offsets * sizeof *v);
-    size_t n = 0;
-    for (size_t i = 0; i < a->n_offsets; i++) {
-        struct slice name = slice_cstr(a->offsets[i].topic);
-        struct rtopic *topic = topics_find(r, name);
-        struct rpart *part = topic != NULL ? topic_part(topic, a->offsets[i].partition) : NULL;
-        if (part == NULL || part->leader != p->broker->id)
-            continue;
-        struct list_offsets_req_topic *last = q.topics.n > 0 ? &topics[q.topics.n - 1] : NULL;
-        if (last == NULL || !slice_eq(last->name, name)) {
-            last = &topics[q.topics.n++];
-            last->name = name;
-            last->partitions.v = &v[n];
-        }
-        v[n++] = (struct list_offsets_req_partition){.partition_index = a->offsets[i].partition,
-                                                     .current_leader_epoch = -1, .timestamp = a->offsets[i].offset};
-        last->partitions.n++;
-    }
+    q.topics.n = (int32_t)c.n_runs;
     q.topics.v = topics;
+    q.timeout_ms = TIMEOUT_MS;
     part_send(p, PROTO_MESSAGE(list_offsets_req), &q, 10, 1);
     free(topics);
     free(v);
+    cargo_fini(&c);
 }
 
 static void send_delete_group(struct action_part *p) {
@@ -348,33 +375,28 @@ static void send_delete_group(struct action_part *p) {
 
 /* A commit outside any generation, as a group without members allows. */
 static void send_reset(struct action_part *p) {
-    const struct action *a = p->action;
     struct offset_commit_req q;
     proto_init(PROTO_STRUCT(offset_commit_req), &q);
-    q.group_id = slice_cstr(a->name);
-    q.member_id = SLICE("");
-    q.generation_id_or_member_epoch = -1;
-    struct offset_commit_req_topic *topics = mem_zalloc(a->n_offsets * sizeof *topics);
-    struct offset_commit_req_partition *v = mem_alloc(a->n_offsets * sizeof *v);
-    /* Neighbours of one topic share an entry; the rows of a group come sorted. */
-    for (size_t i = 0; i < a->n_offsets; i++) {
-        struct slice name = slice_cstr(a->offsets[i].topic);
-        v[i] = (struct offset_commit_req_partition){.partition_index = a->offsets[i].partition,
-                                                    .committed_offset = a->offsets[i].offset,
+    struct cargo c = cargo_load(p, false);
+    struct offset_commit_req_topic *topics = mem_zalloc(c.n_runs * sizeof *topics);
+    struct offset_commit_req_partition *v = mem_alloc(c.n * sizeof *v);
+    for (size_t i = 0; i < c.n; i++)
+        v[i] = (struct offset_commit_req_partition){.partition_index = c.v[i]->partition,
+                                                    .committed_offset = c.v[i]->offset,
                                                     .committed_leader_epoch = -1,
                                                     .committed_metadata = SLICE("")};
-        struct offset_commit_req_topic *last = q.topics.n > 0 ? &topics[q.topics.n - 1] : NULL;
-        if (last == NULL || !slice_eq(last->name, name)) {
-            last = &topics[q.topics.n++];
-            last->name = name;
-            last->partitions.v = &v[i];
-        }
-        last->partitions.n++;
-    }
+    for (size_t i = 0; i < c.n_runs; i++)
+        topics[i] = (struct offset_commit_req_topic){
+            .name = c.runs[i].topic, .partitions = {(int32_t)c.runs[i].n, &v[c.runs[i].first]}};
+    q.group_id = slice_cstr(p->action->name);
+    q.member_id = SLICE("");
+    q.generation_id_or_member_epoch = -1;
+    q.topics.n = (int32_t)c.n_runs;
     q.topics.v = topics;
     part_send(p, PROTO_MESSAGE(offset_commit_req), &q, 9, 2);
     free(topics);
     free(v);
+    cargo_fini(&c);
 }
 
 static void send_find(struct action_part *p) {
