@@ -274,51 +274,54 @@ static void classic_assignment(struct reader *r, struct rgroup *g, struct model_
     arena_fini(&arena);
 }
 
+/* The part that both kinds of description have.  NULL: nothing more to take. */
+static struct rgroup *group_take_head(struct reader *r, struct slice id, int16_t error, int32_t n_members) {
+    struct rgroup *g = group_find(r, id);
+    if (g == NULL)
+        return NULL;
+    group_part_done(g);
+    g->error = error;
+    if (error != 0) {
+        snprintf(g->why, sizeof g->why, "describing it failed: %s", kafka_error_name(error));
+        return NULL;
+    }
+    group_members_start(g, n_members);
+    return g;
+}
+
+static struct model_member *group_add_member(struct rgroup *g, struct slice id, struct slice client_id,
+                                             struct slice host, struct slice instance_id) {
+    struct model_member *m = &g->members[g->n_members++];
+    m->id = arena_dup(&g->members_arena, id);
+    m->client_id = arena_dup(&g->members_arena, client_id);
+    m->host = arena_dup(&g->members_arena, host);
+    m->instance_id = arena_dup(&g->members_arena, instance_id);
+    return m;
+}
+
 static void group_take_classic(struct reader *r, const struct describe_groups_resp_described_group *from) {
-    struct rgroup *g = group_find(r, from->group_id);
+    struct rgroup *g = group_take_head(r, from->group_id, from->error_code, from->members.n);
     if (g == NULL)
         return;
-    group_part_done(g);
-    g->error = from->error_code;
-    if (from->error_code != 0) {
-        snprintf(g->why, sizeof g->why, "describing it failed: %s", kafka_error_name(from->error_code));
-        return;
-    }
-    group_members_start(g, from->members.n);
     keep_slice(&g->protocol, from->protocol_data);
     group_take_state(r, g, from->group_state, true);
     for (int32_t i = 0; g->members != NULL && i < from->members.n; i++) {
         const struct describe_groups_resp_described_group_member *f = &from->members.v[i];
-        struct model_member *m = &g->members[g->n_members++];
-        m->id = arena_dup(&g->members_arena, f->member_id);
-        m->client_id = arena_dup(&g->members_arena, f->client_id);
-        m->host = arena_dup(&g->members_arena, f->client_host);
-        m->instance_id = arena_dup(&g->members_arena, f->group_instance_id);
+        struct model_member *m = group_add_member(g, f->member_id, f->client_id, f->client_host, f->group_instance_id);
         if (slice_is(g->protocol_type, "consumer"))
             classic_assignment(r, g, m, f->member_assignment);
     }
 }
 
 static void group_take_consumer(struct reader *r, const struct consumer_group_describe_resp_described *from) {
-    struct rgroup *g = group_find(r, from->group_id);
+    struct rgroup *g = group_take_head(r, from->group_id, from->error_code, from->members.n);
     if (g == NULL)
         return;
-    group_part_done(g);
-    g->error = from->error_code;
-    if (from->error_code != 0) {
-        snprintf(g->why, sizeof g->why, "describing it failed: %s", kafka_error_name(from->error_code));
-        return;
-    }
-    group_members_start(g, from->members.n);
     keep_slice(&g->protocol, from->assignor_name);
     group_take_state(r, g, from->group_state, true);
     for (int32_t i = 0; g->members != NULL && i < from->members.n; i++) {
         const struct consumer_group_describe_resp_member *f = &from->members.v[i];
-        struct model_member *m = &g->members[g->n_members++];
-        m->id = arena_dup(&g->members_arena, f->member_id);
-        m->client_id = arena_dup(&g->members_arena, f->client_id);
-        m->host = arena_dup(&g->members_arena, f->client_host);
-        m->instance_id = arena_dup(&g->members_arena, f->instance_id);
+        struct model_member *m = group_add_member(g, f->member_id, f->client_id, f->client_host, f->instance_id);
         size_t n = 0;
         for (int32_t k = 0; k < f->assignment.topic_partitions.n; k++)
             n += (size_t)f->assignment.topic_partitions.v[k].partitions.n;
