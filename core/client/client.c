@@ -57,22 +57,29 @@ void client_event_free(struct client_event *ev) {
         free(ev->places[i].topic);
     free(ev->places);
     free(ev->configs);
-    free(ev->text);
+    if (!((struct event_node *)ev)->text_inside)
+        free(ev->text);
     free(ev);
 }
 
+static void append_events(struct client *c, struct event_node *first, struct event_node *last) {
+    last->next = NULL;
+    if (c->events_last != NULL)
+        c->events_last->next = first;
+    else
+        c->events = first;
+    c->events_last = last;
+}
+
+/* A receipt always has its place: how many there can be is bounded where messages are taken. */
 void client_push_event(struct client *c, struct client_event *ev) {
     struct event_node *node = (struct event_node *)ev;
-    node->next = NULL;
+    bool counts = ev->kind != EVENT_RECEIPT;
     pthread_mutex_lock(&c->lock);
-    bool full = c->n_events >= EVENTS_MAX;
+    bool full = counts && c->n_events >= EVENTS_MAX;
     if (!full) {
-        if (c->events_last != NULL)
-            c->events_last->next = node;
-        else
-            c->events = node;
-        c->events_last = node;
-        c->n_events++;
+        append_events(c, node, node);
+        c->n_events += counts;
     }
     pthread_mutex_unlock(&c->lock);
     if (full) {
@@ -83,6 +90,13 @@ void client_push_event(struct client *c, struct client_event *ev) {
     client_wake(c);
 }
 
+void client_push_receipts(struct client *c, struct event_node *first, struct event_node *last) {
+    pthread_mutex_lock(&c->lock);
+    append_events(c, first, last);
+    pthread_mutex_unlock(&c->lock);
+    client_wake(c);
+}
+
 struct client_event *client_next_event(struct client *c) {
     pthread_mutex_lock(&c->lock);
     struct event_node *node = c->events;
@@ -90,11 +104,11 @@ struct client_event *client_next_event(struct client *c) {
         c->events = node->next;
         if (c->events == NULL)
             c->events_last = NULL;
-        c->n_events--;
+        c->n_events -= node->ev.kind != EVENT_RECEIPT;
     }
     pthread_mutex_unlock(&c->lock);
     if (node != NULL && node->ev.kind == EVENT_RECEIPT)
-        atomic_fetch_sub(&c->receipts_owed, 1);
+        produce_taken(c, node);
     return node != NULL ? &node->ev : NULL;
 }
 
@@ -271,9 +285,12 @@ enum err client_new(struct client **out, const struct client_config *config, str
     memory_settings();
     struct client *c = mem_zalloc(sizeof *c);
     enum err err = security_init(&c->security, config->properties, config->n_properties, e);
-    if (err == OK && config->n_properties > 0)
+    if (err == OK)
+        err = produce_start(c, config, e);
+    if (err == OK && !produce_knows_properties(c))
         err = rdk_check(config, e);
     if (err != OK) {
+        free(c->produce);
         security_fini(&c->security);
         free(c);
         return err;
@@ -286,6 +303,7 @@ enum err client_new(struct client **out, const struct client_config *config, str
         if (c->fd >= 0)
             close(c->fd);
         config_free(&c->config);
+        free(c->produce);
         security_fini(&c->security);
         free(c);
         return err;
@@ -294,7 +312,6 @@ enum err client_new(struct client **out, const struct client_config *config, str
     c->async.data = c;
     wire_init(&c->wire, &c->loop);
     c->wire.security = &c->security;
-    produce_start(c);
     reader_init(&c->reader, c);
     err = reader_set_seeds(&c->reader, c->config.bootstrap, e);
     if (err == OK && pthread_create(&c->thread, NULL, client_main, c) != 0)
@@ -344,6 +361,7 @@ void client_free(struct client *c) {
     if (!clean)
         return; /* a thread still looks at it */
     close(c->fd);
+    produce_free(c);
     config_free(&c->config);
     security_fini(&c->security);
     pthread_mutex_destroy(&c->lock);

@@ -288,21 +288,17 @@ void conn_make_dirty(struct conn *c) {
     c->wire->dirty = c;
 }
 
-void conn_enqueue(struct conn *c, const struct proto_message *m, int version, const void *body, conn_answer_fn *done,
-                  void *ctx) {
-    struct conn_call *call = mem_zalloc(sizeof *call);
+/* A login is going on: what is no part of it waits. */
+static bool conn_holds(const struct conn *c, const struct proto_message *m) {
+    return c->sasl != NULL && m->key != API_SASL_HANDSHAKE && m->key != API_SASL_AUTHENTICATE;
+}
+
+static void conn_encode(struct conn *c, const struct proto_message *m, int version, const void *body) {
     c->next_correlation = c->next_correlation == INT32_MAX ? 1 : c->next_correlation + 1;
-    *call = (struct conn_call){.done = done,
-                               .ctx = ctx,
-                               .sent_us = wire_now_us(),
-                               .correlation_id = c->next_correlation,
-                               .key = m->key,
-                               .version = (int16_t)version};
     struct proto_request_header h = {
-        .key = m->key, .version = (int16_t)version, .correlation_id = call->correlation_id, .client_id = SLICE("weir")};
-    bool hold = c->sasl != NULL && m->key != API_SASL_HANDSHAKE && m->key != API_SASL_AUTHENTICATE;
-    struct buf *bytes = hold ? &c->held : &c->out;
-    struct conn_call **first = hold ? &c->held_first : &c->first, **last = hold ? &c->held_last : &c->last;
+        .key = m->key, .version = (int16_t)version, .correlation_id = c->next_correlation,
+        .client_id = c->wire->client_id != NULL ? slice_cstr(c->wire->client_id) : SLICE("weir")};
+    struct buf *bytes = conn_holds(c, m) ? &c->held : &c->out;
     struct proto_out *out = &c->wire->out;
     proto_out_clear(out);
     proto_encode_request_header(&h, &out->head);
@@ -311,6 +307,26 @@ void conn_enqueue(struct conn *c, const struct proto_message *m, int version, co
     proto_flatten(out, bytes);
     if (out->head.cap > SCRATCH_BYTES)
         proto_out_fini(out);
+    conn_make_dirty(c);
+}
+
+void conn_tell(struct conn *c, const struct proto_message *m, int version, const void *body) {
+    weir_assert(c->state == CONN_UP && !c->is_buried);
+    conn_encode(c, m, version, body);
+}
+
+void conn_enqueue(struct conn *c, const struct proto_message *m, int version, const void *body, conn_answer_fn *done,
+                  void *ctx) {
+    struct conn_call *call = mem_zalloc(sizeof *call);
+    conn_encode(c, m, version, body);
+    *call = (struct conn_call){.done = done,
+                               .ctx = ctx,
+                               .sent_us = wire_now_us(),
+                               .correlation_id = c->next_correlation,
+                               .key = m->key,
+                               .version = (int16_t)version};
+    bool hold = conn_holds(c, m);
+    struct conn_call **first = hold ? &c->held_first : &c->first, **last = hold ? &c->held_last : &c->last;
     if (*last != NULL)
         (*last)->next = call;
     else
@@ -319,7 +335,6 @@ void conn_enqueue(struct conn *c, const struct proto_message *m, int version, co
     c->n_calls++;
     if (c->timer.slot == 0)
         timers_set(&c->wire->timers, &c->timer, call->sent_us + CONN_ANSWER_US);
-    conn_make_dirty(c);
 }
 
 void conn_send(struct conn *c, const struct proto_message *m, int version, const void *body, conn_answer_fn *done,

@@ -56,6 +56,7 @@ struct wire {
     struct conn *buried;            /* freed inside one of its callbacks */
     const struct security *security; /* borrowed; NULL: neither TLS nor SASL */
     struct tls_context *tls;        /* made when first needed */
+    const char *client_id;          /* borrowed; NULL: weir */
     conn_state_fn *up, *down;
     void *ctx;
 };
@@ -136,6 +137,8 @@ int conn_version(const struct conn *c, int16_t key, int max);
 /* Only when UP.  The body is encoded before it returns. */
 void conn_send(struct conn *c, const struct proto_message *m, int version, const void *body, conn_answer_fn *done,
                void *ctx);
+/* The same for a request that has no answer (Produce with acks=0). */
+void conn_tell(struct conn *c, const struct proto_message *m, int version, const void *body);
 /* Sends what it can at once, for a caller that will be busy before the loop turns. */
 void conn_push(struct conn *c);
 /* The caller was busy, not the broker: the time in flight starts anew. */

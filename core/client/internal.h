@@ -198,7 +198,12 @@ struct command {
     char *bootstrap;
     struct action *action;
 };
-struct event_node { struct client_event ev; struct event_node *next; };
+struct event_node {
+    struct client_event ev;
+    struct event_node *next;
+    size_t owed_bytes;              /* of a receipt: what its message took */
+    bool text_inside;               /* ev.text is part of this block */
+};
 
 struct client {
     struct client_config config;    /* strings are heap copies; bootstrap: the user's thread */
@@ -229,6 +234,7 @@ bool client_is_ours(const struct client *c);        /* its security is one that 
 enum err client_seeds(const char *bootstrap, struct seed **out, size_t *n, struct error *e) WEIR_MUST_CHECK;
 struct client_event *client_event_new(enum client_event_kind kind);
 void client_push_event(struct client *c, struct client_event *ev);     /* any thread; takes it */
+void client_push_receipts(struct client *c, struct event_node *first, struct event_node *last);
 void client_log(struct client *c, int level, const char *format, ...) WEIR_PRINTF(3, 4);
 int64_t client_wall_ms(void);
 void client_hand_action(struct client *c, struct action *a);           /* any thread; takes it */
@@ -303,9 +309,13 @@ void action_on_up(struct client *c, struct conn *conn);
 void action_on_down(struct client *c, struct conn *conn);
 
 /* produce.c */
-void produce_start(struct client *c);
-void produce_stop(struct client *c);
-void produce_on_loop(struct client *c);             /* client thread: receipts */
+enum err produce_start(struct client *c, const struct client_config *config, struct error *e) WEIR_MUST_CHECK;
+bool produce_knows_properties(const struct client *c);      /* all of them, so that librdkafka need not be asked */
+bool produce_is_own(const struct client *c);                /* any thread */
+void produce_on_loop(struct client *c);             /* client thread: messages and receipts */
+void produce_taken(struct client *c, const struct event_node *receipt);
+void produce_stop(struct client *c);                /* after the client thread */
+void produce_free(struct client *c);                /* after the loop */
 
 /* rdk.c */
 struct rd_kafka_s;

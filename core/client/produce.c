@@ -1,265 +1,192 @@
-/* Producing by librdkafka: one producer per acks setting and compression, made
- * when first needed, because both are settings of a producer.
+/* Producing: what both ways have in common.
  *
- * Delivery reports come through each producer's event queue; its wake-up is an
- * uv_async_send, and the client thread turns them into receipts.  A message is
- * "owed" from client_produce until the user takes its receipt; past OWED_MAX no
- * more are taken, so that no receipt is ever dropped.
+ *   produce_own.c  by our own codec and connections
+ *   produce_rdk.c  by librdkafka, where our own connections do not know the security
+ *                  that is asked for, or a property is given that only it knows
  *
- * A login or a certificate that is refused is nothing that waiting mends: where a
- * producer has delivered nothing yet, what it holds fails at once, with the reason. */
-#include "core/client/internal.h"
+ * A message is "owed" from client_produce until the user takes its receipt; past
+ * OWED_MAX messages or OWED_BYTES no more are taken, so that no receipt is ever
+ * dropped and memory has a bound.  A single message of any size is taken when
+ * nothing else is owed. */
+#include "core/client/produce_internal.h"
 
 #include "core/base/text.h"
-#include "core/client/rdk.h"
 
 #include <stdlib.h>
 
 #define OWED_MAX 10000
-#define ACKS_N 3
+#define OWED_BYTES ((size_t)64 << 20)
 
-struct producer {
-    rd_kafka_t *rk;
-    rd_kafka_queue_t *queue;
-    rd_kafka_topic_t *topic; /* the newest; see producer_topic */
-    int acks;
-    char *bootstrap;
-    char *refused;          /* why the brokers, or one of them, do not let it in; NULL: they do */
-    bool delivered;         /* anything yet */
-    struct producer *older; /* of the cluster before a reconnect; still delivers what it has */
-};
-struct produce {
-    struct producer *_Atomic slots[ACKS_N][CODEC_N];
-};
-struct owed {
-    uint64_t id;
-    int64_t sent_us;
-};
-
-static void on_queue(rd_kafka_t *rk, void *ctx) {
-    (void)rk;
-    struct client *c = ctx;
-    uv_async_send(&c->async);
+void pmsgs_add(struct pmsgs *q, struct pmsg *m) {
+    m->node.next = NULL;
+    if (q->last != NULL)
+        q->last->node.next = &m->node;
+    else
+        q->first = m;
+    q->last = m;
+    q->n++;
 }
 
-static bool user_set(const struct client *c, const char *name) {
-    for (size_t i = 0; i < c->config.n_properties; i++)
-        if (strcmp(c->config.properties[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-static struct producer *producer_new(struct client *c, int acks, enum batch_codec codec, struct error *e) {
-    rd_kafka_conf_t *conf = rdk_conf(c, c->config.bootstrap, e);
-    char text[16];
-    if (conf == NULL)
+struct pmsg *pmsgs_take(struct pmsgs *q) {
+    struct pmsg *m = q->first;
+    if (m == NULL)
         return NULL;
-    snprintf(text, sizeof text, "%d", acks);
-    const char *const settings[][2] = {
-        {"request.required.acks", text},    {"compression.codec", codec_name(codec)}, {"message.timeout.ms", "30000"},
-        {"message.max.bytes", "100000000"}, /* the broker's limit is the one that counts */
-        {"partitioner", "murmur2_random"},  /* as Java's clients do */
-    };
-    enum err err = OK;
-    for (size_t i = 0; err == OK && i < sizeof settings / sizeof *settings; i++)
-        if (i < 2 || !user_set(c, settings[i][0]))
-            err = rdk_set(conf, settings[i][0], settings[i][1], e);
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
-    char why[256];
-    rd_kafka_t *rk = err == OK ? rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why) : NULL;
-    if (rk == NULL) {
-        if (err == OK)
-            error_set(e, ERR_INVALID, "librdkafka: %s", why);
-        rd_kafka_conf_destroy(conf);
-        return NULL;
+    q->first = pmsg_next(m);
+    if (q->first == NULL)
+        q->last = NULL;
+    q->n--;
+    return m;
+}
+
+void pmsgs_free(struct pmsgs *q) {
+    for (struct pmsg *m; (m = pmsgs_take(q)) != NULL;)
+        free(m);
+}
+
+static struct slice put_slice(uint8_t **at, struct slice s) {
+    struct slice out = {s.p != NULL ? *at : NULL, s.n};
+    if (s.n > 0)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return out;
+}
+
+struct pmsg *pmsg_new(const struct produce_message *m, uint64_t id) {
+    size_t topic_n = strlen(m->topic), n_headers = m->n_headers > 0 ? (size_t)m->n_headers : 0;
+    size_t bytes = m->key.n + m->value.n, head = n_headers * sizeof(struct record_header);
+    for (size_t i = 0; i < n_headers; i++)
+        bytes += m->headers[i].key.n + m->headers[i].value.n;
+    size_t room = bytes > PMSG_TEXT_BYTES ? bytes : PMSG_TEXT_BYTES;
+    size_t whole = sizeof(struct pmsg) + head + topic_n + 1 + room;
+    struct pmsg *msg = mem_alloc(whole);
+    struct record_header *headers = (struct record_header *)(void *)(msg + 1);
+    uint8_t *at = (uint8_t *)headers + head;
+    *msg = (struct pmsg){.node.ev = {.kind = EVENT_RECEIPT,
+                                     .id = id,
+                                     .partition = m->partition < 0 ? -1 : m->partition,
+                                     .offset = -1,
+                                     .took_us = wire_now_us(),
+                                     .wall_ms = client_wall_ms()},
+                         .node.owed_bytes = whole,
+                         .headers = headers,
+                         .n_headers = (int32_t)n_headers,
+                         .size_bytes = bytes + 40 + 10 * n_headers,
+                         .topic_n = (uint16_t)topic_n,
+                         .acks = (int8_t)(m->acks < 0 ? -1 : m->acks == 0 ? 0 : 1),
+                         .codec = (uint8_t)(m->codec < CODEC_N ? m->codec : CODEC_NONE),
+                         .topic = (char *)at};
+    memcpy(at, m->topic, topic_n + 1);
+    at += topic_n + 1;
+    msg->key = put_slice(&at, m->key);
+    msg->value = put_slice(&at, m->value);
+    for (size_t i = 0; i < n_headers; i++) {
+        headers[i].key = put_slice(&at, m->headers[i].key);
+        headers[i].value = put_slice(&at, m->headers[i].value);
     }
-    struct producer *p = mem_zalloc(sizeof *p);
-    *p = (struct producer){
-        .rk = rk, .queue = rd_kafka_queue_get_main(rk), .acks = acks, .bootstrap = mem_strdup(c->config.bootstrap)};
-    rd_kafka_queue_cb_event_enable(p->queue, on_queue, c);
-    return p;
+    return msg;
 }
 
-/* A topic that librdkafka meets in a message is looked up when its main thread next looks around, which
- * may take a second; a topic that is named to it first is asked for at once. */
-static void producer_topic(struct producer *p, const char *name) {
-    if (p->topic != NULL && strcmp(rd_kafka_topic_name(p->topic), name) == 0)
-        return;
-    if (p->topic != NULL)
-        rd_kafka_topic_destroy(p->topic);
-    p->topic = rd_kafka_topic_new(p->rk, name, NULL);
-}
-
-/* Ended because of `refused` and not of itself. */
-static bool gave_up(const struct producer *p, rd_kafka_resp_err_t err) {
-    return p->refused != NULL && (err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
-                                  err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
-}
-
-static void receipt_text(struct client_event *ev, const rd_kafka_message_t *m, const struct producer *p) {
-    int acks = p->acks;
-    char topic[128];
-    struct buf b = {0};
-    text_safe(slice_cstr(m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : ""), topic, sizeof topic);
-    if (gave_up(p, m->err)) {
-        buf_puts(&b, p->refused);
-    } else if (m->err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) {
-        buf_printf(&b, "topic %s has no partition %d", topic, m->partition);
-    } else if (m->err != 0) {
-        /* Not rd_kafka_message_errstr: in a receipt that is the message's own bytes, without an end. */
-        buf_printf(&b, "%s: %s", rd_kafka_err2name(m->err), rd_kafka_err2str(m->err));
-    } else if (m->offset >= 0) {
-        buf_printf(&b, "%s/%d@%lld acks=%s", topic, m->partition, (long long)m->offset,
-                   acks < 0    ? "all"
-                   : acks == 0 ? "0"
-                               : "1");
-    } else {
-        buf_printf(&b, "%s/%d sent, acks=0", topic, m->partition);
-    }
-    buf_put_u8(&b, 0);
-    ev->text = (char *)b.p;
-}
-
-static void take_error(struct client *c, struct producer *p, rd_kafka_event_t *rkev) {
-    char *why = rdk_refusal(c, rd_kafka_event_error(rkev), rd_kafka_event_error_string(rkev));
-    if (why == NULL)
-        return;
-    free(p->refused);
-    p->refused = why;
-    if (!p->delivered)
-        rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-}
-
-static void take_reports(struct client *c, struct producer *p) {
-    for (rd_kafka_event_t *rkev; (rkev = rd_kafka_queue_poll(p->queue, 0)) != NULL; rd_kafka_event_destroy(rkev)) {
-        if (rd_kafka_event_type(rkev) == RD_KAFKA_EVENT_ERROR)
-            take_error(c, p, rkev);
-        if (rd_kafka_event_type(rkev) != RD_KAFKA_EVENT_DR)
-            continue;
-        for (const rd_kafka_message_t *m; (m = rd_kafka_event_message_next(rkev)) != NULL;) {
-            struct owed *o = m->_private;
-            struct client_event *ev = client_event_new(EVENT_RECEIPT);
-            ev->id = o->id;
-            ev->error = (int16_t)m->err;
-            ev->ok = m->err == 0;
-            ev->partition = m->partition;
-            ev->offset = m->err == 0 ? m->offset : -1;
-            ev->took_us = wire_now_us() - o->sent_us;
-            p->delivered = p->delivered || ev->ok;
-            receipt_text(ev, m, p);
-            free(o);
-            client_push_event(c, ev);
-        }
-    }
-}
-
-void produce_on_loop(struct client *c) {
-    struct produce *all = c->produce;
-    for (size_t i = 0; all != NULL && i < ACKS_N; i++)
-        for (size_t k = 0; k < CODEC_N; k++) {
-            for (struct producer *p = atomic_load(&all->slots[i][k]); p != NULL; p = p->older)
-                take_reports(c, p);
-        }
-}
-
-/* A receipt for what never left. */
-static void refuse(struct client *c, uint64_t id, rd_kafka_resp_err_t error, const char *text) {
+void produce_refuse(struct client *c, uint64_t id, int16_t error, const char *text) {
     struct client_event *ev = client_event_new(EVENT_RECEIPT);
     char safe[512];
     ev->id = id;
-    ev->error = (int16_t)error;
+    ev->error = error;
     ev->text = mem_strdup(text_safe(slice_cstr(text), safe, sizeof safe));
     client_push_event(c, ev);
 }
 
-static rd_kafka_headers_t *headers_of(const struct produce_message *m) {
-    rd_kafka_headers_t *h = rd_kafka_headers_new((size_t)m->n_headers);
-    for (int32_t i = 0; i < m->n_headers; i++)
-        rd_kafka_header_add(h, (const char *)m->headers[i].key.p, (ssize_t)m->headers[i].key.n, m->headers[i].value.p,
-                            (ssize_t)m->headers[i].value.n);
-    return h;
+/* What needs no cluster to be refused. */
+static bool refuse_here(struct client *c, const struct produce_message *m, uint64_t id, size_t bytes) {
+    const struct produce_settings *s = &c->produce->settings;
+    char why[256];
+    size_t topic_n = strlen(m->topic);
+    if (topic_n == 0 || topic_n > 249) {
+        produce_refuse(c, id, KAFKA_INVALID_TOPIC_EXCEPTION,
+                       topic_n == 0 ? "INVALID_TOPIC_EXCEPTION: the topic has no name"
+                                    : "INVALID_TOPIC_EXCEPTION: a topic's name has at most 249 characters");
+        return true;
+    }
+    if (bytes > s->message_bytes || bytes > INT32_MAX / 2) {
+        snprintf(why, sizeof why, "MESSAGE_TOO_LARGE: %zu bytes are more than message.max.bytes=%zu", bytes,
+                 s->message_bytes);
+        produce_refuse(c, id, KAFKA_MESSAGE_TOO_LARGE, why);
+        return true;
+    }
+    if (s->idempotent && s->idempotent_said && m->acks >= 0) {
+        produce_refuse(c, id, KAFKA_INVALID_REQUIRED_ACKS,
+                       "INVALID_REQUIRED_ACKS: enable.idempotence=true goes with acks=all alone");
+        return true;
+    }
+    return false;
+}
+
+static struct pown *own_for(struct client *c) {
+    struct pown *o = atomic_load(&c->produce->own);
+    if (o != NULL && strcmp(o->bootstrap, c->config.bootstrap) == 0)
+        return o;
+    struct pown *fresh = produce_own_new(c, c->config.bootstrap);
+    fresh->older = o;
+    atomic_store(&c->produce->own, fresh);
+    return fresh;
+}
+
+bool produce_is_own(const struct client *c) {
+    return !c->produce->settings.foreign && client_is_ours(c);
 }
 
 uint64_t client_produce(struct client *c, const struct produce_message *m) {
+    struct produce *p = c->produce;
     if (atomic_load(&c->receipts_owed) >= OWED_MAX)
         return 0;
-    size_t slot = m->acks < 0 ? 2 : m->acks == 0 ? 0 : 1;
-    enum batch_codec codec = m->codec < CODEC_N ? m->codec : CODEC_NONE;
+    size_t bytes = m->key.n + m->value.n, owed = atomic_load(&p->owed_bytes);
+    if (owed > 0 && (owed >= OWED_BYTES || bytes > OWED_BYTES - owed))
+        return 0;
     uint64_t id = atomic_fetch_add(&c->next_id, 1) + 1;
-    struct producer *p = atomic_load(&c->produce->slots[slot][codec]);
-    struct error e;
-    if (p == NULL || strcmp(p->bootstrap, c->config.bootstrap) != 0) {
-        struct producer *older = p;
-        p = producer_new(c, m->acks < 0 ? -1 : m->acks == 0 ? 0 : 1, codec, &e);
-        if (p == NULL) {
-            atomic_fetch_add(&c->receipts_owed, 1);
-            refuse(c, id, RD_KAFKA_RESP_ERR__INVALID_ARG, e.text);
-            return id;
-        }
-        p->older = older;
-        atomic_store(&c->produce->slots[slot][codec], p);
-    }
-    producer_topic(p, m->topic);
-    struct owed *o = mem_alloc(sizeof *o);
-    *o = (struct owed){id, wire_now_us()};
-    rd_kafka_headers_t *headers = m->n_headers > 0 ? headers_of(m) : NULL;
-    rd_kafka_vu_t v[] = {
-        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = m->topic},
-        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = m->partition < 0 ? RD_KAFKA_PARTITION_UA : m->partition},
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)m->key.p, m->key.n}},
-        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)m->value.p, m->value.n}},
-        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = o},
-        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
-    };
+    if (!produce_is_own(c))
+        return produce_rdk_send(c, m, id) ? id : 0;
     atomic_fetch_add(&c->receipts_owed, 1);
-    rd_kafka_error_t *error = rd_kafka_produceva(p->rk, v, headers != NULL ? 7 : 6);
-    if (error == NULL)
+    if (refuse_here(c, m, id, bytes))
         return id;
-    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-    if (headers != NULL)
-        rd_kafka_headers_destroy(headers);
-    free(o);
-    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-        atomic_fetch_sub(&c->receipts_owed, 1);
-        id = 0;
-    } else {
-        refuse(c, id, code, rd_kafka_error_string(error));
-    }
-    rd_kafka_error_destroy(error);
+    struct pmsg *msg = pmsg_new(m, id);
+    atomic_fetch_add(&p->owed_bytes, msg->node.owed_bytes);
+    produce_own_add(own_for(c), msg);
     return id;
 }
 
 size_t client_produce_pending(const struct client *c) { return atomic_load(&c->receipts_owed); }
 
-void produce_start(struct client *c) { c->produce = mem_zalloc(sizeof *c->produce); }
-
-static void producer_free(struct client *c, struct producer *p) {
-    rd_kafka_queue_cb_event_enable(p->queue, NULL, NULL);
-    rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    take_reports(c, p);
-    rd_kafka_queue_destroy(p->queue);
-    if (p->topic != NULL)
-        rd_kafka_topic_destroy(p->topic);
-    rd_kafka_destroy(p->rk);
-    free(p->bootstrap);
-    free(p->refused);
-    free(p);
+void produce_taken(struct client *c, const struct event_node *receipt) {
+    atomic_fetch_sub(&c->receipts_owed, 1);
+    atomic_fetch_sub(&c->produce->owed_bytes, receipt->owed_bytes);
 }
 
-/* The client thread is gone; what is not acknowledged by now is given up. */
+enum err produce_start(struct client *c, const struct client_config *config, struct error *e) {
+    struct produce *p = mem_zalloc(sizeof *p);
+    enum err err = produce_settings_init(&p->settings, config->properties, config->n_properties, e);
+    c->produce = p;
+    return err;
+}
+
+bool produce_knows_properties(const struct client *c) { return !c->produce->settings.foreign; }
+
+void produce_on_loop(struct client *c) {
+    for (struct pown *o = atomic_load(&c->produce->own); o != NULL; o = o->older)
+        produce_own_on_loop(o);
+    produce_rdk_on_loop(c);
+}
+
 void produce_stop(struct client *c) {
-    struct produce *all = c->produce;
-    if (all == NULL)
-        return;
-    for (size_t i = 0; i < ACKS_N; i++)
-        for (size_t k = 0; k < CODEC_N; k++) {
-            struct producer *next;
-            for (struct producer *p = atomic_load(&all->slots[i][k]); p != NULL; p = next) {
-                next = p->older;
-                producer_free(c, p);
-            }
-        }
-    free(all);
+    for (struct pown *o = atomic_load(&c->produce->own); o != NULL; o = o->older)
+        produce_own_stop(o);
+    produce_rdk_free(c);
+}
+
+void produce_free(struct client *c) {
+    struct pown *older;
+    for (struct pown *o = atomic_load(&c->produce->own); o != NULL; o = older) {
+        older = o->older;
+        produce_own_free(o);
+    }
+    free(c->produce);
     c->produce = NULL;
 }
