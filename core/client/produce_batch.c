@@ -207,7 +207,7 @@ void batch_receipt(struct pown *o, struct pmsg *m, const struct ppart *p, int64_
 }
 
 void batch_refuse(struct pown *o, struct pmsg *m, int16_t error, const char *text) {
-    char safe[600];
+    char safe[900];
     m->node.ev.error = error;
     m->node.ev.text = mem_strdup(text_safe(slice_cstr(text), safe, sizeof safe));
     finish(o, m);
@@ -299,11 +299,10 @@ bool batch_split(struct pbatch *b) {
 static void reason(const struct ptopic *t, const struct ppart *p, int tries, char *out, size_t size) {
     struct pown *o = t->own;
     const struct pbroker *b = p != NULL ? own_broker(o, p->leader) : NULL;
-    char down[WHY_SIZE + 160];
     size_t n = 0;
     out[0] = '\0';
-    if (b != NULL && b->conn != NULL && b->conn->state == CONN_DOWN)
-        snprintf(out, size, ": %s", own_broker_why(b, down, sizeof down));
+    if (b != NULL && b->why[0] != '\0')
+        snprintf(out, size, ": %s", b->why);
     else if (p != NULL && p->error != 0)
         snprintf(out, size, ": %s%s%s", kafka_error_name(p->error), p->why[0] != '\0' ? ", " : "", p->why);
     else if (o->why[0] != '\0')
@@ -319,17 +318,17 @@ static void reason(const struct ptopic *t, const struct ppart *p, int tries, cha
 }
 
 static void timed_out(const struct ptopic *t, const struct ppart *p, int tries, int64_t since_us, int64_t now,
-                      char out[700]) {
-    char why[560], name[200], where[16] = "";
+                      char out[900]) {
+    char why[660], name[200], where[16] = "";
     if (p != NULL)
         snprintf(where, sizeof where, "/%d", p->index);
     reason(t, p, tries, why, sizeof why);
-    snprintf(out, 700, "REQUEST_TIMED_OUT: %s%s did not take it for %" PRId64 " s%s",
+    snprintf(out, 900, "REQUEST_TIMED_OUT: %s%s did not take it for %" PRId64 " s%s",
              text_safe(slice_cstr(t->name), name, sizeof name), where, (now - since_us) / 1000000, why);
 }
 
 static void part_expire(struct ppart *p, int64_t now, int64_t timeout_us) {
-    char why[700];
+    char why[900];
     struct pown *o = p->topic->own;
     struct pbatch *next;
     for (struct pbatch *b = p->first; b != NULL; b = next) {
@@ -349,7 +348,7 @@ static void part_expire(struct ppart *p, int64_t now, int64_t timeout_us) {
 }
 
 void batch_expire(struct ptopic *t, int64_t now) {
-    char why[700];
+    char why[900];
     int64_t timeout_us = t->own->client->produce->settings.timeout_us;
     while (t->waiting.first != NULL && now - t->waiting.first->node.ev.took_us >= timeout_us) {
         timed_out(t, NULL, 0, t->waiting.first->node.ev.took_us, now, why);

@@ -115,6 +115,7 @@ struct pbroker {
     int32_t id;
     struct conn *conn;
     size_t n_flying;                    /* requests */
+    char why[WHY_SIZE + 160];           /* since it was lost, "": it is there, or was never needed */
 };
 
 /* One cluster's worth of producing. */
@@ -167,7 +168,6 @@ void own_later(struct pown *o, int64_t at_us);
 void own_ask_about(struct ptopic *t);
 struct pbroker *own_broker(struct pown *o, int32_t id);
 struct conn *own_any_conn(struct pown *o);                     /* that is up; NULL: none */
-const char *own_broker_why(const struct pbroker *b, char *out, size_t size);   /* DOWN */
 
 /* produce_batch.c */
 uint32_t murmur2(struct slice key);

@@ -43,15 +43,15 @@ struct conn *own_any_conn(struct pown *o) {
     return best;
 }
 
-const char *own_broker_why(const struct pbroker *b, char *out, size_t size) {
-    if (b->conn->refused_names)
-        snprintf(out, size,
+/* As the reader says it. */
+static void broker_lost(struct pbroker *b, const struct conn *c) {
+    if (c->refused_names)
+        snprintf(b->why, sizeof b->why,
                  "broker %d advertises %s, which does not resolve here · mend its advertised.listeners, or give this "
                  "machine the name",
-                 b->id, b->conn->name);
+                 b->id, c->name);
     else
-        snprintf(out, size, "broker %d: %s", b->id, b->conn->why);
-    return out;
+        snprintf(b->why, sizeof b->why, "broker %d: %s", b->id, c->why);
 }
 
 static void take_broker(struct pown *o, const struct metadata_resp_broker *m) {
@@ -322,10 +322,12 @@ static void take_message(struct pown *o, struct pmsg *m) {
     o->wants_pid = o->wants_pid || m->acks < 0;
     if (t->n_parts > 0 && m->node.ev.took_us - t->known_us > STALE_US)
         t->ask = true;
-    if (t->waiting.first != NULL || !batch_assign(t, m)) {
-        pmsgs_add(&t->waiting, m);
-        t->ask = true;
-    }
+    if (t->waiting.first == NULL && batch_assign(t, m))
+        return;
+    pmsgs_add(&t->waiting, m);
+    if (!t->ask)
+        o->metadata_after_us = o->metadata_pause_us = 0; /* another topic's trouble is not this one's */
+    t->ask = true;
 }
 
 /* A broker that lets nobody in: what is meant for it would wait in vain. */
@@ -353,8 +355,10 @@ static void on_again(struct timer *timer, void *ctx) {
     (void)ctx;
     struct pown *o = (struct pown *)(void *)((char *)timer - offsetof(struct pown, again));
     int64_t now = wire_now_us();
-    for (struct ptopic *t = o->topics; t != NULL; t = t->hh.next)
+    for (struct ptopic *t = o->topics; t != NULL; t = t->hh.next) {
         batch_expire(t, now);
+        t->ask = t->ask && topic_in_use(t);
+    }
     own_step(o);
 }
 
@@ -374,8 +378,10 @@ void own_step(struct pown *o) {
 
 static void on_up(void *ctx, struct conn *c) {
     struct pown *o = ctx;
-    (void)c;
+    struct pbroker *b = c->user;
     o->refused = 0;
+    if (b != NULL)
+        b->why[0] = '\0';
     own_step(o);
 }
 
@@ -384,7 +390,10 @@ static void on_down(void *ctx, struct conn *c) {
     struct pbroker *b = c->user;
     if (o->closing)
         return;
-    text_safe(slice_cstr(c->why), o->why, sizeof o->why);
+    if (b != NULL)
+        broker_lost(b, c);
+    if (own_any_conn(o) == NULL)
+        text_safe(slice_cstr(c->why), o->why, sizeof o->why);
     if (b == NULL && conn_is_refused(c) && ++o->refused >= o->n_seeds && !o->delivered)
         refuse_all(o, NULL, c->why);
     else if (b != NULL && conn_is_refused(c) && !o->delivered)

@@ -56,8 +56,9 @@ static void versions_answer(struct fake *f, struct api_versions_resp *r, struct 
     static const int16_t keys[][3] = {
         {API_METADATA, 0, 12},       {API_LIST_OFFSETS, 1, 7},  {API_LIST_GROUPS, 0, 4},
         {API_DESCRIBE_GROUPS, 0, 5}, {API_OFFSET_FETCH, 1, 8},  {API_DESCRIBE_CONFIGS, 1, 4},
-        {API_API_VERSIONS, 0, 3},    {API_CREATE_TOPICS, 2, 7}, {API_FETCH, 4, 12}};
-    size_t n = sizeof keys / sizeof *keys;
+        {API_API_VERSIONS, 0, 3},    {API_CREATE_TOPICS, 2, 7}, {API_FETCH, 4, 12},
+        {API_PRODUCE, 3, 9},         {API_INIT_PRODUCER_ID, 0, 4}};
+    size_t n = sizeof keys / sizeof *keys - (f->log == NULL ? 2 : 0);
     r->api_keys.v = arena_zalloc(a, n * sizeof *r->api_keys.v);
     r->api_keys.n = (int32_t)n;
     for (size_t i = 0; i < n; i++) {
@@ -92,9 +93,12 @@ static void metadata_answer(struct fake *f, const struct metadata_req *q, struct
                             int version) {
     if (version >= 4 && q->allow_auto_topic_creation)
         f->auto_create_seen = true;
-    r->brokers.v = arena_zalloc(a, sizeof *r->brokers.v);
-    r->brokers.n = 1;
-    r->brokers.v[0] = (struct metadata_resp_broker){.node_id = 1,
+    r->brokers.v = arena_zalloc(a, 2 * sizeof *r->brokers.v);
+    r->brokers.n = f->other != NULL ? 2 : 1;
+    if (f->other != NULL)
+        r->brokers.v[1] = (struct metadata_resp_broker){
+            .node_id = f->other->node, .host = SLICE("127.0.0.1"), .port = f->other->port};
+    r->brokers.v[0] = (struct metadata_resp_broker){.node_id = f->node,
                                                     .host = slice_cstr(f->advertised_host),
                                                     .port = f->advertised_port != 0 ? f->advertised_port : f->port};
     r->cluster_id = SLICE("fake-cluster");
@@ -103,7 +107,15 @@ static void metadata_answer(struct fake *f, const struct metadata_req *q, struct
     r->topics.n = f->second_topic ? 2 : 1;
     topic_answer(f, &r->topics.v[0], "alpha", a);
     topic_answer(f, &r->topics.v[1], "beta", a);
-    if (q->topics.n == 1) {
+    if (q->topics.n == 0 && q->topics.v != NULL)
+        r->topics.n = 0;
+    if (q->topics.n == 1 && slice_is(q->topics.v[0].name, "gamma") && f->makes_after > 0) {
+        r->topics.n = 1;
+        r->topics.v[0].name = q->topics.v[0].name;
+        r->topics.v[0].error_code = --f->makes_after == 0 ? 0 : 3;
+        r->topics.v[0].partitions.n = f->makes_after == 0 ? FAKE_PARTS : 0;
+        f->makes_after += f->makes_after == 0;
+    } else if (q->topics.n == 1) {
         r->topics.n = 1;
         if (!slice_is(q->topics.v[0].name, "alpha")) {
             r->topics.v[0].name = q->topics.v[0].name;
@@ -262,7 +274,8 @@ static void fetch_answer(struct fake *f, const struct fetch_req *q, struct fetch
         poll(NULL, 0, 2); /* the long poll */
 }
 
-static void answer(struct fake *f, struct peer *peer, const struct proto_request_header *h, struct slice body) {
+/* False: the connection is over. */
+static bool answer(struct fake *f, struct peer *peer, const struct proto_request_header *h, struct slice body) {
     union {
         struct api_versions_req versions;
         struct metadata_req metadata;
@@ -273,6 +286,8 @@ static void answer(struct fake *f, struct peer *peer, const struct proto_request
         struct describe_configs_req configs;
         struct create_topics_req create;
         struct fetch_req fetch;
+        struct produce_req produce;
+        struct init_producer_id_req id;
     } q;
     union {
         struct api_versions_resp versions;
@@ -284,7 +299,10 @@ static void answer(struct fake *f, struct peer *peer, const struct proto_request
         struct describe_configs_resp configs;
         struct create_topics_resp create;
         struct fetch_resp fetch;
+        struct produce_resp produce;
+        struct init_producer_id_resp id;
     } r;
+    enum fake_then then = FAKE_ANSWER;
     int16_t version = h->version;
     bool refuse = h->key == API_API_VERSIONS && f->old && version > 0;
     struct arena a;
@@ -307,6 +325,8 @@ static void answer(struct fake *f, struct peer *peer, const struct proto_request
     case API_OFFSET_FETCH: commits_answer(f, &r.commits, &a, version); break;
     case API_DESCRIBE_CONFIGS: configs_answer(f, &q.configs, &r.configs, &a); break;
     case API_FETCH: fetch_answer(f, &q.fetch, &r.fetch, &a); break;
+    case API_PRODUCE: then = fake_log_take(f->log, &q.produce, f->leader == f->node, &r.produce, &a); break;
+    case API_INIT_PRODUCER_ID: fake_log_id(f->log, &r.id); break;
     case API_CREATE_TOPICS: create_answer(&q.create, &r.create, &a); break;
     default: weir_assert(!"a request the fake did not offer");
     }
@@ -323,11 +343,12 @@ static void answer(struct fake *f, struct peer *peer, const struct proto_request
     bool hold = f->hold_offsets && h->key == API_LIST_OFFSETS;
     if (hold || peer->held.n > 0)
         buf_put(&peer->held, frame.p, frame.n); /* answers keep their order */
-    else
+    else if (then == FAKE_ANSWER)
         send_all(peer->fd, frame.p, frame.n);
     buf_fini(&frame);
     proto_out_fini(&out);
     arena_fini(&a);
+    return then != FAKE_CUT;
 }
 
 /* ---- connections ---- */
@@ -353,7 +374,10 @@ static bool take_frames(struct fake *f, struct peer *p) {
                 return false;
             answer(f, p, &h, slice_of(frame.p + used, frame.n - used));
             break;
-        default: answer(f, p, &h, slice_of(frame.p + used, frame.n - used)); break;
+        default:
+            if (!answer(f, p, &h, slice_of(frame.p + used, frame.n - used)))
+                return false;
+            break;
         }
         buf_consume(&p->in, n + 4);
     }
@@ -413,6 +437,8 @@ void fake_start(struct fake *f) {
         f->advertised_host = "127.0.0.1";
     if (f->leader == 0)
         f->leader = 1;
+    if (f->node == 0)
+        f->node = 1;
     f->fd = listener(&f->port);
     weir_assert(pipe(f->wake) == 0);
     weir_assert(pthread_create(&f->thread, NULL, fake_main, f) == 0);

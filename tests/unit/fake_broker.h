@@ -5,6 +5,7 @@
 
 #include "core/proto/apis.h"
 #include "core/proto/batch.h"
+#include "tests/unit/fake_produce.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,6 +35,10 @@ struct fake {
     _Atomic bool compacted;
     _Atomic int codec;              /* of the batches that Fetch gives: ten records each, "value-OFFSET" */
     _Atomic bool rotten;            /* one bit of every batch is wrong */
+    struct fake_log *log;           /* what Produce writes to; NULL: it is not offered */
+    struct fake *other;             /* broker 2 of the same cluster, or 1 where node is 2 */
+    int node;                       /* its own id; default 1 */
+    _Atomic int makes_after;        /* so many questions for "gamma" until it is made; 0: never */
     _Atomic int seen[FAKE_KEYS];       /* requests by key */
     _Atomic bool auto_create_seen;  /* a Metadata request that would have created topics */
     /* private */
