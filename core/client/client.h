@@ -1,6 +1,6 @@
 /* The console's view of a cluster: a client thread that reads by weir's own
- * codec over plain TCP (many requests in flight, one ListOffsets per leader),
- * and librdkafka for producing, tailing and whatever is secured.
+ * codec (many requests in flight, one ListOffsets per leader), tails and produces
+ * by it, and leaves to librdkafka what only that knows.
  *
  * Threads: every function here may be called from the one thread that made the
  * client (the UI or a script command) and returns at once unless it says
@@ -73,7 +73,7 @@ enum client_event_kind { EVENT_ACTION, EVENT_RECEIPT, EVENT_LOG, EVENT_CHANGE };
 struct client_event {
     enum client_event_kind kind;
     uint64_t id;                      /* action or message */
-    int16_t error;                    /* Kafka's code; receipts also librdkafka's negative ones */
+    int16_t error;                    /* Kafka's code; where librdkafka produces also its negative ones */
     bool ok;
     char *text;                       /* sanitised; the sentence for the message line */
     int32_t partition; int64_t offset; int64_t took_us;   /* receipts */
@@ -87,7 +87,7 @@ struct client_event *client_next_event(struct client *c);
 void client_event_free(struct client_event *ev);
 uint64_t client_events_dropped(const struct client *c);
 
-/* ---- produce (librdkafka; one producer per acks setting) ---- */
+/* ---- produce (idempotent with acks=all) ---- */
 struct produce_message {
     const char *topic;
     int32_t partition;                /* -1: by key */

@@ -1,5 +1,5 @@
-/* librdkafka, loaded when it is first needed (core/base/lazy.h): to produce, to check
- * the user's properties, to tail what only it can reach.  Files that call it include
+/* librdkafka, loaded when it is first needed (core/base/lazy.h): to check properties that
+ * only it knows, to produce and to tail what only it can reach.  Files that call it include
  * this and not its own header: each function's name stands for the loaded pointer,
  * whose type is the header's, so that calls look and are checked as ever.
  *

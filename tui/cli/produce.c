@@ -96,6 +96,24 @@ static int read_options(struct producer *p, const struct cli_options *o) {
     return EXIT_OK;
 }
 
+/* What no option says a property may: librdkafka's names and Kafka's. */
+static bool read_properties(struct producer *p, const struct cli_options *o) {
+    for (size_t i = 0; i < p->s.properties.n; i++) {
+        const char *name = p->s.properties.v[i].name, *value = p->s.properties.v[i].value;
+        bool acks = strcmp(name, "acks") == 0 || strcmp(name, "request.required.acks") == 0;
+        bool codec = strcmp(name, "compression.type") == 0 || strcmp(name, "compression.codec") == 0;
+        if (acks && o->acks == NULL && !read_acks(value, &p->m.acks)) {
+            cli_complain("-X %s: %s is not 0, 1 or all", name, value);
+            return false;
+        }
+        if (codec && o->codec == NULL && !read_codec(value, &p->m.codec)) {
+            cli_complain("-X %s: %s is not none, gzip, snappy, lz4 or zstd", name, value);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- receipts ---- */
 
 static const struct out_column receipt_columns[] = {
@@ -297,6 +315,10 @@ int produce_run(const struct cli_options *o) {
     int code = read_options(&p, o);
     if (code == EXIT_OK && !session_open(&p.s, o))
         code = EXIT_FAILED;
+    if (code == EXIT_OK && !read_properties(&p, o)) {
+        code = EXIT_WRONG_USAGE;
+        session_close(&p.s);
+    }
     if (code == EXIT_OK) {
         out_begin(&p.out, o);
         if (o->verbose && o->format_kind != FORMAT_TABLE)
