@@ -125,6 +125,17 @@ static void put_difference(struct buf *out, const struct buf *from, const struct
     }
 }
 
+static void print_lines(const char *path, const char *want, const char *now) {
+    int shown = 0;
+    for (int line = 1; *want && *now && shown < 10; line++) {
+        int a = (int)strcspn(want, "\n"), b = (int)strcspn(now, "\n");
+        if ((a != b || memcmp(want, now, (size_t)a) != 0) && ++shown)
+            print_error("%s:%d\nkept %.*s\nnow  %.*s\n", path, line, a, want, b, now);
+        want += a + (want[a] != '\0');
+        now += b + (now[b] != '\0');
+    }
+}
+
 static void check_file(const char *name, struct buf *now) {
     char path[4096];
     struct buf want = {0};
@@ -145,7 +156,7 @@ static void check_file(const char *name, struct buf *now) {
     fclose(f);
     buf_put_u8(&want, 0);
     if (strcmp((char *)want.p, (char *)now->p) != 0) {
-        print_error("%s differs; now:\n%s", path, (char *)now->p);
+        print_lines(path, (char *)want.p, (char *)now->p);
         fail_msg("%s differs from what is painted now; when that is meant: WEIR_RECORD=1, and look at the difference",
                  path);
     }
