@@ -21,7 +21,10 @@ struct dialog {
     int64_t number;         /* the opener's */
     /* Appends what would happen, in lines, and the equivalent command; NULL: none. */
     void (*equivalent)(struct dialog *d, struct buf *out);
-    void (*fill)(struct dialog *d);                 /* before each paint: text that changes; NULL: it does not */
+    /* What would happen, in at most `rows` rows of w columns between form and command; NULL: nothing to show. */
+    void (*preview)(struct dialog *d, const struct canvas *c, struct block *out, int w, int rows);
+    /* After each key and before each paint: text and fields that depend on others; NULL: none do. */
+    void (*fill)(struct dialog *d);
     /* True closes the dialog; else `wrong` says why not. */
     bool (*submit)(struct dialog *d, void *ctx);
     void (*leave)(struct dialog *d, void *ctx);     /* before Esc closes it; NULL: nothing to do */

@@ -384,29 +384,128 @@ static const char *time_word(int64_t ms, char out[FORMAT_SIZE]) {
     return out;
 }
 
-/* A preview of what would be committed, then the command. */
-static void reset_equivalent(struct dialog *d, struct buf *out) {
-    const struct model_group *g = snapshot_group(dialog_ui(d)->snap, d->subject);
-    int to = d->form.fields[R_TO].choice, shown = 0;
-    int64_t value = strtoll(form_text(&d->form, R_VALUE), NULL, 10);
-    char from[FORMAT_SIZE], target[FORMAT_SIZE];
-    if (to == TO_TIME && g && !time_find(d, g))
-        buf_printf(out, "%s\n", dialog_ui(d)->by_time.why[0] ? dialog_ui(d)->by_time.why
-                               : "the first record from a time on: 2026-01-31T12:00, or 10m for ten minutes ago");
-    for (int32_t i = 0; g && i < g->rows.n; i++) {
-        const struct model_lag *row = &g->rows.v[i];
-        int64_t at = reset_target(d, row, to, value);
-        if (!reset_takes(d, row))
-            continue;
-        if (shown++ >= 6)
-            continue;
-        char name[64];
-        buf_printf(out, "%s %" PRId32 ": %s -> %s\n", text_safe(row->topic, name, sizeof name), row->partition,
-                   row->committed < 0 ? "none" : fmt_group(from, row->committed),
-                   at < 0 ? "left" : fmt_group(target, at));
+/* ---- what a reset would commit, as a table ---- */
+
+struct preview_row { struct slice topic; char partition[FORMAT_SIZE], from[FORMAT_SIZE], to[FORMAT_SIZE],
+    after[FORMAT_SIZE]; bool stays; };
+#define PREVIEW_MAX 64
+
+static void preview_cell(struct block *b, enum role role, int w, const char *text) {
+    block_printf(b, ROLE_text, "%*s", w - (int)strlen(text), "");
+    block_own(b, role, text);
+}
+
+/* A name in exactly w columns, cut in the middle. */
+static void preview_name(struct block *b, const struct canvas *c, struct slice name, int w) {
+    int shown = canvas_foreign_width(c, name, 1000);
+    if (shown > w && w > 4) {
+        size_t head = canvas_foreign_fit(c, name, (w - 1) / 2), tail = head;
+        int head_w = canvas_foreign_width(c, slice_of(name.p, head), w);
+        while (tail < name.n && ((name.p[tail] & 0xc0) == 0x80 ||
+                                 canvas_foreign_width(c, slice_of(name.p + tail, name.n - tail), w) > w - 1 - head_w))
+            tail++;
+        block_foreign(b, ROLE_bright, slice_of(name.p, head));
+        block_own(b, ROLE_dim, "…");
+        block_foreign(b, ROLE_bright, slice_of(name.p + tail, name.n - tail));
+        shown = head_w + 1 + canvas_foreign_width(c, slice_of(name.p + tail, name.n - tail), w);
+    } else {
+        block_foreign(b, ROLE_bright, name);
     }
-    if (shown > 6)
-        buf_printf(out, "and %d partitions more\n", shown - 6);
+    block_printf(b, ROLE_text, "%*s", shown < w ? w - shown : 0, "");
+}
+
+static void preview_fill(struct preview_row *p, const struct model_lag *row, int64_t at) {
+    *p = (struct preview_row){.topic = row->topic, .stays = at < 0};
+    snprintf(p->partition, sizeof p->partition, "%" PRId32, row->partition);
+    if (row->committed < 0)
+        snprintf(p->from, sizeof p->from, "none");
+    else
+        fmt_group(p->from, row->committed);
+    if (at < 0) {
+        snprintf(p->to, sizeof p->to, "stays");
+        snprintf(p->after, sizeof p->after, "-");
+        return;
+    }
+    fmt_group(p->to, at);
+    fmt_group(p->after, row->end - at);
+}
+
+static void preview_table(struct block *b, const struct canvas *c, const struct preview_row *rows, int n, int w) {
+    static const char *const titles[4] = {"P", "FROM", "TO", "LAG THEN"};
+    int widths[4], name_w = 5, used = 0;
+    for (int k = 0; k < 4; k++) {
+        widths[k] = (int)strlen(titles[k]);
+        for (int i = 0; i < n; i++) {
+            const char *const cells[4] = {rows[i].partition, rows[i].from, rows[i].to, rows[i].after};
+            widths[k] = (int)strlen(cells[k]) > widths[k] ? (int)strlen(cells[k]) : widths[k];
+        }
+        used += widths[k] + 2;
+    }
+    for (int i = 0; i < n; i++) {
+        int wide = canvas_foreign_width(c, rows[i].topic, 1000);
+        name_w = wide > name_w ? wide : name_w;
+    }
+    name_w = name_w < w - used ? name_w : w - used > 5 ? w - used : 5;
+    block_line(b, 0);
+    block_printf(b, ROLE_header, "%-*s", name_w, "TOPIC");
+    for (int k = 0; k < 4; k++)
+        preview_cell(b, ROLE_header, widths[k] + 2, titles[k]);
+    for (int i = 0; i < n; i++) {
+        bool again = i > 0 && slice_eq(rows[i].topic, rows[i - 1].topic);
+        enum role role = rows[i].stays ? ROLE_zero : ROLE_number;
+        block_line(b, 0);
+        preview_name(b, c, again ? SLICE("") : rows[i].topic, name_w);
+        preview_cell(b, ROLE_number, widths[0] + 2, rows[i].partition);
+        preview_cell(b, ROLE_dim, widths[1] + 2, rows[i].from);
+        preview_cell(b, role, widths[2] + 2, rows[i].to);
+        preview_cell(b, strcmp(rows[i].after, "0") == 0 ? ROLE_zero : role, widths[3] + 2, rows[i].after);
+    }
+}
+
+static void reset_preview(struct dialog *d, const struct canvas *c, struct block *out, int w, int rows) {
+    const struct model_group *g = snapshot_group(dialog_ui(d)->snap, d->subject);
+    const struct time_search *s = &dialog_ui(d)->by_time;
+    int to = d->form.fields[R_TO].choice, n = 0, all = 0;
+    int64_t value = strtoll(form_text(&d->form, R_VALUE), NULL, 10);
+    struct preview_row shown[PREVIEW_MAX];
+    if (to == TO_TIME && g && !time_find(d, g)) {
+        block_line(out, 0);
+        block_own(out, s->why[0] ? ROLE_bad : ROLE_dim, s->why[0] ? s->why : *form_text(&d->form, R_VALUE)
+                      ? "no offsets of that time yet" : "each partition's first record from a time on");
+        return;
+    }
+    for (int32_t i = 0; g && i < g->rows.n; i++)
+        all += reset_takes(d, &g->rows.v[i]);
+    int most = all <= rows - 1 ? all : rows - 2;
+    for (int32_t i = 0; g && i < g->rows.n && n < most && n < PREVIEW_MAX; i++)
+        if (reset_takes(d, &g->rows.v[i]))
+            preview_fill(&shown[n++], &g->rows.v[i], reset_target(d, &g->rows.v[i], to, value));
+    if (all == 0) {
+        block_line(out, 0);
+        block_own(out, ROLE_warn, "the group has no offsets on such a topic");
+        return;
+    }
+    preview_table(out, c, shown, n, w);
+    if (all > n) {
+        block_line(out, 0);
+        block_printf(out, ROLE_dim, "and %d partition%s more", all - n, all - n == 1 ? "" : "s");
+    }
+}
+
+/* What Where means depends on To; earliest and latest want nothing. */
+static void reset_fill(struct dialog *d) {
+    static const char *const hints[] = {"", "", "an offset", "1000 or -1000", "2026-01-31T12:00 or 10m"};
+    struct field *where = &d->form.fields[R_VALUE];
+    int to = d->form.fields[R_TO].choice;
+    where->off = to < TO_OFFSET;
+    where->hint = hints[to];
+    if (where->off)
+        edit_set(&where->edit, SLICE(""));
+}
+
+static void reset_equivalent(struct dialog *d, struct buf *out) {
+    int to = d->form.fields[R_TO].choice;
+    char time[FORMAT_SIZE];
     put_tool(d, out, "kafka-consumer-groups.sh");
     put_option(out, "--reset-offsets --execute --group", d->subject);
     if (*form_text(&d->form, R_TOPIC))
@@ -416,9 +515,10 @@ static void reset_equivalent(struct dialog *d, struct buf *out) {
     if (to < TO_OFFSET)
         buf_printf(out, " --to-%s", reset_choices[to]);
     else if (to == TO_TIME)
-        buf_printf(out, " --to-datetime %s", time_word(dialog_ui(d)->by_time.ms, from));
+        buf_printf(out, " --to-datetime %s", time_word(dialog_ui(d)->by_time.ms, time));
     else
-        buf_printf(out, " %s %" PRId64, to == TO_OFFSET ? "--to-offset" : "--shift-by", value);
+        buf_printf(out, " %s %" PRId64, to == TO_OFFSET ? "--to-offset" : "--shift-by",
+                   (int64_t)strtoll(form_text(&d->form, R_VALUE), NULL, 10));
 }
 
 static bool reset_submit(struct dialog *d, void *ctx) {
@@ -463,9 +563,12 @@ void dialog_reset_group(struct ui *u, const struct model_group *g) {
     block_foreign(&d->text, ROLE_bright, g->id);
     block_own(&d->text, ROLE_text, " will read next. It must have no members while this is done.");
     form_add(&d->form, FIELD_CHOICE, "To", NULL)->choices = reset_choices;
-    form_add(&d->form, FIELD_TEXT, "Where", "an offset, a shift, or a time")->width = 24;
+    form_add(&d->form, FIELD_TEXT, "Where", NULL)->width = 30;
     form_add(&d->form, FIELD_TEXT, "Topic", "all of its topics");
     dialog_require(d, "Type its name", g->id);
+    d->fill = reset_fill;
+    d->preview = reset_preview;
     d->equivalent = reset_equivalent;
     d->submit = reset_submit;
+    reset_fill(d);
 }
