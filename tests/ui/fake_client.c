@@ -65,6 +65,7 @@ uint64_t client_produce(struct client *c, const struct produce_message *m) {
         c->produced[c->n_produced].n_headers = m->n_headers;
         c->produced[c->n_produced].acks = m->acks;
         c->produced[c->n_produced].null_value = m->value.p == NULL;
+        c->produced[c->n_produced].value_n = m->value.n;
         c->produced[c->n_produced].null_key = m->key.p == NULL;
         char *text = c->produced[c->n_produced].headers;
         size_t room = sizeof c->produced[0].headers, at = 0;

@@ -22,7 +22,7 @@ static const int past_fields[] = {F_KEY, F_HEADERS, F_VALUE};
 #define N_PAST 3
 /* auto: a key that is empty is none. */
 static const char *const choices_null[] = {"auto", "key", "value", "both", "none", NULL};
-static const char *const choices_as[] = {"a line each", "one message", NULL};
+static const char *const choices_as[] = {"lines", "one", "exported", NULL};
 static const char *const choices_codec[] = {"none", "gzip", "snappy", "lz4", "zstd", NULL};
 static const char *const choices_acks[] = {"all", "1", "0", NULL};
 static const char *const choices_wait[] = {"no", "each", NULL};
@@ -209,7 +209,7 @@ static bool produce_send(struct produce *me, struct ui *u) {
         .value = value_null ? SLICE_NULL : value.n == 0 ? SLICE("") : value,
         .acks = acks == 0 ? -1 : acks == 1 ? 1 : 0, .codec = (enum batch_codec)f->fields[F_CODEC].choice,
         .count = count, .rate = rate, .sync = f->fields[F_WAIT].choice == 1, .file = *path && !value_null ? path : NULL,
-        .whole_file = f->fields[F_AS].choice == 1,
+        .as = (enum run_as)f->fields[F_AS].choice,
     };
     if (!run_begin(&me->run, &spec, u->env.now_us, why, sizeof why))
         return produce_wrong(me, u, spec.file ? F_FILE : F_HEADERS, why);
@@ -369,9 +369,11 @@ static void producev_paint(struct view *v, struct ui *u, struct canvas *c, struc
     me->news = false;
     me->form.fields[F_PARTITION].hint = me->typing && me->form.focus == F_PARTITION ? NULL : "by key";
     int null = me->form.fields[F_NULL].choice;
-    bool file = me->form.fields[F_FILE].edit.text.n > 0, lines = file && me->form.fields[F_AS].choice == 0;
+    bool file = me->form.fields[F_FILE].edit.text.n > 0, lines = file && me->form.fields[F_AS].choice != RUN_WHOLE;
+    bool exported = file && me->form.fields[F_AS].choice == RUN_EXPORTED;
     me->form.fields[F_VALUE].rows = r.h >= 40 ? 14 : r.h >= 28 ? 8 : 4;
-    me->form.fields[F_KEY].off = null == 1 || null == 3;
+    me->form.fields[F_KEY].off = null == 1 || null == 3 || exported;
+    me->form.fields[F_HEADERS].off = exported;
     me->form.fields[F_VALUE].off = null == 2 || null == 3 || file;
     me->form.fields[F_FILE].off = null == 2 || null == 3;
     me->form.fields[F_AS].off = !file;

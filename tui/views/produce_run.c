@@ -1,6 +1,7 @@
 #include "tui/views/produce_run.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -107,6 +108,8 @@ static struct slice number_in(struct buf *out, struct slice s, int64_t n) {
 /* The message to come, with its number where one is asked for. */
 static void make_message(struct run *r) {
     struct produce_message *m = &r->message;
+    if (r->have_line && r->as == RUN_EXPORTED)
+        m->key = r->line_key;
     if (r->have_line)
         m->value = r->line_value;
     if (!r->numbered)
@@ -144,6 +147,73 @@ static bool file_open(struct run *r, const char *path, char *why, size_t why_siz
     return false;
 }
 
+static int base64_of(char c) {
+    return c >= 'A' && c <= 'Z'   ? c - 'A'
+           : c >= 'a' && c <= 'z' ? c - 'a' + 26
+           : c >= '0' && c <= '9' ? c - '0' + 52
+           : c == '+'             ? 62
+           : c == '/'             ? 63
+                                  : -1;
+}
+
+/* Member NAME of an exported object, or NAME_base64, behind what is in `to`, which has room.  False: neither. */
+static bool exported_bytes(struct buf *to, json_t *from, const char *name, struct slice *out) {
+    char coded_name[40];
+    const json_t *text = json_object_get(from, name);
+    uint8_t *begin = to->p + to->n;
+    snprintf(coded_name, sizeof coded_name, "%s_base64", name);
+    const json_t *coded = json_object_get(from, coded_name);
+    if (json_is_string(text)) {
+        buf_put(to, json_string_value(text), json_string_length(text));
+    } else if (json_is_string(coded)) {
+        uint32_t bits = 0;
+        int have = 0;
+        for (const char *p = json_string_value(coded); *p && *p != '='; p++) {
+            int six = base64_of(*p);
+            if (six < 0)
+                return false;
+            bits = bits << 6 | (uint32_t)six;
+            have += 6;
+            if (have >= 8)
+                buf_put_u8(to, (uint8_t)(bits >> (have -= 8)));
+        }
+    } else {
+        *out = SLICE_NULL;
+        return json_is_null(text);
+    }
+    *out = slice_of(begin, (size_t)(to->p + to->n - begin));
+    return true;
+}
+
+static bool exported_headers(struct run *r, json_t *headers) {
+    size_t n = json_array_size(headers);
+    if (n > RUN_HEADERS_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!exported_bytes(&r->record, json_array_get(headers, i), "key", &r->headers[i].key) ||
+            !exported_bytes(&r->record, json_array_get(headers, i), "value", &r->headers[i].value))
+            return false;
+    r->message.n_headers = (int32_t)n;
+    return true;
+}
+
+/* The record of a line as record_json writes it.  What it decodes to is shorter than the line. */
+static bool exported_take(struct run *r) {
+    json_error_t e;
+    json_t *line = json_loadb((const char *)r->line_value.p, r->line_value.n, JSON_ALLOW_NUL, &e);
+    buf_clear(&r->record);
+    buf_reserve(&r->record, r->line_value.n + 1);
+    bool good = json_is_object(line) && !json_is_true(json_object_get(line, "cut")) &&
+                exported_bytes(&r->record, line, "key", &r->line_key) &&
+                exported_headers(r, json_object_get(line, "headers")) &&
+                exported_bytes(&r->record, line, "value", &r->line_value);
+    json_decref(line);
+    if (!good)
+        snprintf(r->why, sizeof r->why, "line %" PRId64 " is no whole record as the tail exports them: it ends there",
+                 r->line_number);
+    return good;
+}
+
 /* False: there is no more, or it cannot be read. */
 static bool file_next(struct run *r) {
     errno = 0;
@@ -157,8 +227,9 @@ static bool file_next(struct run *r) {
     if (n > 0 && r->line[n - 1] == '\n')
         n--;
     r->line_value = slice_of(r->line, (size_t)n);
-    r->have_line = true;
-    return true;
+    r->line_number++;
+    r->have_line = r->as != RUN_EXPORTED || exported_take(r);
+    return r->have_line;
 }
 
 static bool file_whole(struct run *r, const char *path, char *why, size_t why_size) {
@@ -184,6 +255,7 @@ void run_end(struct run *r) {
     free(r->line);
     for (int i = 0; i < 3; i++)
         buf_fini(&r->made[i]);
+    buf_fini(&r->record);
     if (r->file)
         fclose(r->file);
     char why[sizeof r->why];
@@ -195,9 +267,9 @@ void run_end(struct run *r) {
 
 bool run_begin(struct run *r, const struct run_spec *spec, int64_t now_us, char *why, size_t why_size) {
     run_end(r);
-    *r = (struct run){.rate = spec->rate, .sync = spec->sync, .started_us = now_us};
+    *r = (struct run){.rate = spec->rate, .sync = spec->sync, .started_us = now_us, .as = spec->as};
     if (spec->file && (!file_open(r, spec->file, why, why_size) ||
-                       (spec->whole_file && !file_whole(r, spec->file, why, why_size)))) {
+                       (spec->as == RUN_WHOLE && !file_whole(r, spec->file, why, why_size)))) {
         run_end(r);
         return false;
     }

@@ -10,6 +10,8 @@
 
 #define RUN_HEADERS_MAX 64
 
+/* Of a file: each line is a value; all of it is one; each line is a record as the tail exports them. */
+enum run_as { RUN_LINES, RUN_WHOLE, RUN_EXPORTED };
 struct run_spec {                   /* copied */
     const char *topic, *headers;    /* headers: run_headers_parse */
     int32_t partition;              /* -1: by key */
@@ -18,8 +20,8 @@ struct run_spec {                   /* copied */
     enum batch_codec codec;
     int64_t count, rate;            /* rate 0: as fast as it goes */
     bool sync;
-    const char *file;               /* NULL: none; its lines are the values */
-    bool whole_file;                /* ... or all of it is one */
+    const char *file;               /* NULL: none */
+    enum run_as as;
 };
 struct run {
     struct produce_message message; /* its slices point below */
@@ -32,10 +34,13 @@ struct run {
     bool numbered, sync, waits;     /* numbered: {n} is replaced; waits: for the receipt of `id` */
     uint64_t id;
     FILE *file;
+    enum run_as as;
+    struct buf record;              /* what an exported line stands for */
     char *line;
     size_t line_cap;
     bool have_line;                 /* read and not yet taken by the client */
-    struct slice line_value;
+    struct slice line_value, line_key;
+    int64_t line_number;
     int64_t file_bytes, file_read;
     char why[200];                  /* it ended early; "" it did not */
 };

@@ -125,14 +125,17 @@ static bool is_utf8(struct slice s) {
 }
 
 static void put_text_json(struct buf *out, struct slice s) {
+    static const char named[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
     buf_puts(out, "\"");
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '"' || s.p[i] == '\\')
-            buf_printf(out, "\\%c", s.p[i]);
-        else if (s.p[i] < 0x20 || s.p[i] == 0x7f)
-            buf_printf(out, "\\u%04x", s.p[i]);
+    for (size_t i = 0; i < s.n; i++) {
+        const char *name = s.p[i] ? strchr(named, s.p[i]) : NULL;
+        if (name)
+            buf_printf(out, "\\%c", letters[name - named]);
+        else if (s.p[i] < 0x20)
+            buf_printf(out, "\\u%04X", s.p[i]);
         else
             buf_put_u8(out, s.p[i]);
+    }
     buf_puts(out, "\"");
 }
 
