@@ -369,10 +369,13 @@ static void conn_take_versions(struct conn *c, const struct api_versions_resp *r
         if (v->api_key >= 0 && v->api_key < CONN_API_KEYS)
             c->apis[v->api_key] = (struct conn_range){v->min_version, v->max_version};
     }
-    c->metadata_level = -1;
+    c->metadata_level = c->metadata_in_use = -1;
     for (int32_t i = 0; i < r->supported_features.n; i++)
         if (slice_is(r->supported_features.v[i].name, "metadata.version"))
             c->metadata_level = r->supported_features.v[i].max_version;
+    for (int32_t i = 0; i < r->finalized_features.n; i++)
+        if (slice_is(r->finalized_features.v[i].name, "metadata.version"))
+            c->metadata_in_use = r->finalized_features.v[i].max_version_level;
 }
 
 static void conn_on_versions(void *ctx, const struct conn_answer *a) {
@@ -700,7 +703,7 @@ struct conn *conn_new(struct wire *w, const char *host, uint16_t port, void *use
     c->fd = -1;
     c->port = port;
     c->user = user;
-    c->metadata_level = -1;
+    c->metadata_level = c->metadata_in_use = -1;
     c->timer.fire = conn_on_timer;
     c->login_timer.fire = conn_on_login_timer;
     snprintf(c->host, sizeof c->host, "%s", host);

@@ -89,6 +89,7 @@ struct conn {
     void *user;                     /* the owner's */
     struct conn_range apis[CONN_API_KEYS];
     int16_t metadata_level;         /* largest metadata.version it supports, -1 unknown */
+    int16_t metadata_in_use;        /* the one that the cluster has agreed on, -1 unknown */
     int64_t answered_us;            /* the last answer */
     int64_t rtt_us;                 /* and how long it took */
     int64_t retry_at_us, backoff_us;

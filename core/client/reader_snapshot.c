@@ -248,6 +248,8 @@ static void apis_copy(struct reader *r, struct snapshot *s) {
     const char *version = cluster_version(c);
     if (version != NULL)
         s->version = slice_cstr(version); /* a literal */
+    s->metadata_most = c->metadata_level;
+    s->metadata_in_use = c->metadata_in_use;
 }
 
 struct snapshot *reader_snapshot(struct reader *r) {

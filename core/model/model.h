@@ -128,6 +128,7 @@ struct snapshot {
     struct slice durability;        /* "fsync", "os", null: not weir's broker */
     struct slice data_dir;
     struct slice cluster_id, version;   /* version: guessed from features and APIs, null unknown */
+    int16_t metadata_in_use, metadata_most; /* metadata.version: agreed on, possible; below 1 unknown */
     int32_t controller;             /* -1 unknown */
     bool controller_true;           /* from DescribeQuorum, or Metadata of a ZooKeeper cluster; not a guess */
     int32_t controller_epoch;

@@ -231,6 +231,8 @@ struct snapshot *world_of(enum world_kind kind, uint64_t serial) {
     struct snapshot *s = begin(serial);
     s->version = SLICE("4.3");
     s->cluster_id = SLICE("4L6g3nShT-eMCtK--X86sw");
+    s->metadata_in_use = kind == WORLD_OWN ? 30 : 25;
+    s->metadata_most = 30;
     add_topics(s, kind);
     add_groups(s);
     add_brokers(s);

@@ -221,3 +221,21 @@ struct rect frame_panel(struct canvas *c, struct rect r, const char *title, cons
     }
     return (struct rect){r.y + 1, r.x + 2, r.h - 2, r.w - 4};
 }
+
+void frame_nothing(struct canvas *c, struct rect r, const char *text, const char *more) {
+    const char *const lines[2] = {text, more};
+    int y = r.y + (r.h - 2) * 2 / 5;
+    for (int i = 0; i < 2; i++) {
+        int w = canvas_width(c, lines[i]);
+        canvas_put(c, y + i, r.x + (w < r.w - 2 ? (r.w - w) / 2 : 1), r.w - 2, i == 0 ? ROLE_text : ROLE_dim, lines[i]);
+    }
+}
+
+int frame_piece(struct canvas *c, int y, int at, int end, enum role role, const char *format, ...) {
+    char text[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return at + canvas_width(c, text) <= end ? at + canvas_put(c, y, at, end - at, role, text) : at;
+}

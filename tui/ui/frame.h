@@ -29,6 +29,10 @@ void frame_message(struct canvas *c, int y, enum role role, const char *text);
 void frame_subtabs(struct canvas *c, int y, const struct frame_tab *tabs, int n);
 /* A rounded panel with a title; returns what is inside of it. */
 struct rect frame_panel(struct canvas *c, struct rect r, const char *title, const char *foot);
+/* In the middle of an empty list: what there is not, and in a dimmer line when there will be. */
+void frame_nothing(struct canvas *c, struct rect r, const char *text, const char *more);
+/* A piece of a line, whole or not at all.  Returns the column after it. */
+int frame_piece(struct canvas *c, int y, int at, int end, enum role role, const char *format, ...) WEIR_PRINTF(6, 7);
 /* True when the answers are older than two refreshes. */
 bool frame_is_stale(const struct snapshot *s, int64_t now_us);
 

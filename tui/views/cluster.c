@@ -45,8 +45,8 @@ static void get_address(const void *row, const struct look_env *env, struct out_
 static void get_role(const void *row, const struct look_env *env, struct out_cell *out) {
     const struct broker_row *r = row;
     (void)env;
-    snprintf(out->text, sizeof out->text, "broker%s%s%s", r->b->voter ? " voter" : "",
-             r->b->observer ? " observer" : "", r->controller ? " CONTROLLER" : "");
+    snprintf(out->text, sizeof out->text, "%s%s", r->b->voter ? "voter" : r->b->observer ? "observer" : "broker",
+             r->controller ? " CONTROLLER" : "");
     out->role = r->controller ? ROLE_accent : ROLE_text;
     out->sort = r->controller;
 }
@@ -131,14 +131,14 @@ static void get_why(const void *row, const struct look_env *env, struct out_cell
 static const struct column broker_columns[] = {
     GET("NODE", get_id, FORM_COUNT, true, 5, 0, 0),
     GET("ADDRESS", get_address, FORM_TEXT, false, 21, 40, 1),
-    GET("ROLE", get_role, FORM_TEXT, false, 23, 0, 2),
+    GET("ROLE", get_role, FORM_TEXT, false, 19, 0, 2),
     GET("LEADS", get_leads, FORM_COUNT, true, 6, 0, 3),
     GET("GROUPS", get_groups, FORM_COUNT, true, 6, 0, 4),
     GET("DISK", get_bytes, FORM_BYTES, true, 10, 0, 5),
     GET("ANSWERS IN", get_round_trip, FORM_AGE, true, 10, 0, 6),
     GET("LOG END LAG", get_quorum_lag, FORM_COUNT, true, 11, 0, 8),
     GET("LAST FETCH", get_fetch_age, FORM_AGE, true, 10, 0, 9),
-    GET("RACK", get_rack, FORM_TEXT, false, 10, 0, 10),
+    GET("RACK", get_rack, FORM_TEXT, false, 16, 0, 10),
     GET("TROUBLE", get_why, FORM_TEXT, false, 24, 120, 7),
 };
 
@@ -174,42 +174,125 @@ static void cluster_data(struct view *v, struct ui *u) {
 
 static struct table *cluster_table(struct view *v) { return &((struct cluster *)v)->table; }
 
-static int label(struct canvas *c, int y, int x, int w, const char *name, struct slice foreign, const char *own) {
-    int at = x + canvas_put(c, y, x, w, ROLE_dim, name) + 1;
-    at += foreign.p ? canvas_put_foreign(c, y, at, w < 40 ? w : 40, ROLE_text, foreign)
-                    : canvas_put(c, y, at, w, ROLE_text, own);
-    return at + 3;
+/* name and value, whole or not at all; the value foreign or our own. */
+static int label(struct canvas *c, int y, int x, int end, const char *name, struct slice foreign, const char *own) {
+    int name_w = canvas_width(c, name), w = foreign.p ? canvas_foreign_width(c, foreign, 60) : canvas_width(c, own);
+    w = w < 60 ? w : 60;
+    if (x + name_w + 1 + w > end)
+        return x;
+    canvas_put(c, y, x, name_w, ROLE_dim, name);
+    x += name_w + 1;
+    if (foreign.p)
+        canvas_put_foreign(c, y, x, w, ROLE_text, foreign);
+    else
+        canvas_put(c, y, x, w, ROLE_text, own);
+    return x + w + 3;
 }
 
-static void paint_figures(struct ui *u, struct canvas *c, int y, struct rect r) {
+/* Who and what: version, id, controller, voters. */
+static void paint_who(struct ui *u, struct canvas *c, int y, int x, int end) {
     const struct snapshot *s = u->snap;
     char text[80];
-    int x = r.x + 1, end = r.x + r.w - 1, voters = 0, observers = 0;
+    int voters = 0, observers = 0;
     for (int32_t i = 0; i < s->brokers.n; i++) {
         voters += s->brokers.v[i].voter;
         observers += s->brokers.v[i].observer;
     }
     if (s->version.p)
-        x = label(c, y, x, end - x, s->embedded ? "weir, as Kafka" : "Kafka", s->version, "");
-    x = label(c, y, x, end - x, "cluster", s->cluster_id.n ? s->cluster_id : SLICE_NULL, "…");
+        x = label(c, y, x, end, s->embedded ? "weir, as Kafka" : "Kafka", s->version, "");
+    x = label(c, y, x, end, "cluster", s->cluster_id.n ? s->cluster_id : SLICE_NULL, "…");
     if (!s->controller_true || s->controller < 0)
         snprintf(text, sizeof text, "–");
     else if (s->controller_epoch >= 0)
         snprintf(text, sizeof text, "%" PRId32 ", epoch %" PRId32, s->controller, s->controller_epoch);
     else
         snprintf(text, sizeof text, "%" PRId32, s->controller);
-    if (end - x > 16)
-        x = label(c, y, x, end - x, "controller", SLICE_NULL, text);
-    if (voters && end - x > 16)
-        canvas_printf(c, y, x, end - x, ROLE_dim, "%d voter%s, %d observer%s", voters, voters == 1 ? "" : "s",
-                      observers, observers == 1 ? "" : "s");
+    x = label(c, y, x, end, "controller", SLICE_NULL, text);
+    if (s->metadata_in_use > 0) {
+        snprintf(text, sizeof text, s->metadata_most > s->metadata_in_use ? "%d of %d possible" : "%d",
+                 s->metadata_in_use, s->metadata_most);
+        x = label(c, y, x, end, "metadata.version", SLICE_NULL, text);
+    }
+    snprintf(text, sizeof text, "%" PRId32, s->apis.n);
+    if (s->apis.n > 0)
+        x = label(c, y, x, end, "APIs", SLICE_NULL, text);
+    if (voters)
+        frame_piece(c, y, x, end, ROLE_dim, "%d voter%s, %d observer%s", voters, voters == 1 ? "" : "s", observers,
+                    observers == 1 ? "" : "s");
 }
 
-static void paint_embedded(struct ui *u, struct canvas *c, int y, struct rect r) {
+struct totals {
+    int64_t topics, internal, partitions, behind, offline, messages, bytes;
+    bool messages_part, bytes_part;
+};
+
+static struct totals totals_of(const struct snapshot *s) {
+    struct totals all = {0};
+    for (int32_t i = 0; i < s->topics.n; i++) {
+        const struct model_topic *t = &s->topics.v[i];
+        all.topics++;
+        all.internal += t->internal;
+        all.partitions += t->n_partitions;
+        for (int32_t k = 0; k < t->n_partitions; k++) {
+            all.offline += t->partitions[k].leader < 0;
+            all.behind += t->partitions[k].leader >= 0 && t->partitions[k].isr.n < t->partitions[k].replicas.n;
+        }
+        all.messages += t->messages.state == VALUE_KNOWN ? t->messages.v : 0;
+        all.messages_part = all.messages_part || t->messages.state != VALUE_KNOWN;
+    }
+    for (int32_t i = 0; i < s->brokers.n; i++) {
+        all.bytes += s->brokers.v[i].bytes.state == VALUE_KNOWN ? s->brokers.v[i].bytes.v : 0;
+        all.bytes_part = all.bytes_part || s->brokers.v[i].bytes.state != VALUE_KNOWN;
+    }
+    return all;
+}
+
+static int total(struct canvas *c, int y, int x, int end, enum role role, const char *number, const char *what) {
+    int w = canvas_width(c, number) + 1 + canvas_width(c, what);
+    if (x + w > end)
+        return x;
+    int used = canvas_put(c, y, x, w, role, number) + 1;
+    canvas_put(c, y, x + used, w - used, role == ROLE_number ? ROLE_dim : role, what);
+    return x + w + 3;
+}
+
+/* What is in it.  A sum of which parts are not known is a lower bound. */
+static void paint_totals(struct ui *u, struct canvas *c, int y, int x, int end) {
     const struct snapshot *s = u->snap;
-    int x = r.x + 1, end = r.x + r.w - 1;
-    if (s->durability.n)
-        x = label(c, y, x, end - x, "durability", s->durability, "");
+    struct totals all = totals_of(s);
+    char number[FORMAT_SIZE], text[FORMAT_SIZE + 8];
+    if (s->topics_state != VALUE_KNOWN) {
+        canvas_put(c, y, x, end - x, ROLE_pending, s->topics_state == VALUE_FAILED ? "? topics" : "… topics");
+        return;
+    }
+    x = total(c, y, x, end, ROLE_number, fmt_group(number, all.topics), all.topics == 1 ? "topic" : "topics");
+    if (all.internal)
+        x = frame_piece(c, y, x - 3, end, ROLE_dim, ", %s internal", fmt_group(number, all.internal)) + 3;
+    x = total(c, y, x, end, ROLE_number, fmt_group(number, all.partitions),
+              all.partitions == 1 ? "partition" : "partitions");
+    if (all.offline)
+        x = total(c, y, x, end, ROLE_bad, fmt_group(number, all.offline), "without a leader");
+    if (all.behind)
+        x = total(c, y, x, end, ROLE_warn, fmt_group(number, all.behind), "under-replicated");
+    if (!all.offline && !all.behind && x + 14 <= end)
+        x += canvas_put(c, y, x, end - x, ROLE_dim, "all in sync") + 3;
+    if (s->groups_state == VALUE_KNOWN)
+        x = total(c, y, x, end, ROLE_number, fmt_group(number, s->groups.n), s->groups.n == 1 ? "group" : "groups");
+    snprintf(text, sizeof text, "%s%s", all.messages_part ? "≥ " : "",
+             fmt_count(number, all.messages, 11, u->env.exact));
+    x = total(c, y, x, end, ROLE_number, text, "messages");
+    snprintf(text, sizeof text, "%s%s", all.bytes_part ? "≥ " : "", fmt_bytes(number, all.bytes, u->env.exact));
+    total(c, y, x, end, ROLE_number, text, "on disk");
+}
+
+static void paint_embedded(struct ui *u, struct canvas *c, int y, int x, int end) {
+    const struct snapshot *s = u->snap;
+    if (s->durability.n) {
+        x = label(c, y, x, end, "durability", s->durability, "");
+        bool synced = slice_is(s->durability, "fsync");
+        x = 3 + frame_piece(c, y, x - 3, end, ROLE_dim, " · %s before it is acknowledged",
+                            synced ? "synced" : "written");
+    }
     if (s->data_dir.n && end - x > 12) {
         x += canvas_put(c, y, x, end - x, ROLE_dim, "data") + 1;
         canvas_put_middle(c, y, x, end - x, ROLE_text, s->data_dir);
@@ -218,29 +301,35 @@ static void paint_embedded(struct ui *u, struct canvas *c, int y, struct rect r)
 
 static void cluster_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
     struct cluster *me = (struct cluster *)v;
-    int y = r.y;
+    int y = r.y, x = r.x + 1, end = r.x + r.w - 1;
     if (r.h < 4)
         return;
-    paint_figures(u, c, y++, r);
+    if (u->snap->brokers.n == 0) {
+        struct slice why = u->snap->why;
+        if (why.n == 0)
+            frame_nothing(c, r, "asking who is there …", "");
+        else
+            canvas_put_foreign(c, r.y + r.h * 2 / 5, x + 1, r.w - 4, ROLE_bad, why);
+        return;
+    }
+    paint_who(u, c, y++, x, end);
+    paint_totals(u, c, y++, x, end);
     if (u->snap->embedded)
-        paint_embedded(u, c, y++, r);
-    y++;
+        paint_embedded(u, c, y++, x, end);
+    y += r.h >= 12;
     table_paint(&me->table, c, (struct rect){y, r.x, r.y + r.h - y, r.w}, &u->env);
     y += 1 + me->table.n;
     const struct broker_row *row = table_selected(&me->table);
     if (row && row->b->why.n && y < r.y + r.h) {
         int used = canvas_printf(c, y, r.x + 3, r.w - 4, ROLE_dim, "%" PRId32 ": ", row->b->id);
-        canvas_put_foreign(c, y, r.x + 3 + used, r.w - 4 - used, ROLE_bad, row->b->why);
+        canvas_put_foreign(c, y++, r.x + 3 + used, r.w - 4 - used, ROLE_bad, row->b->why);
     }
     y++;
-    if (u->snap->in_history && r.y + r.h - y >= 8) {
-        int h = r.y + r.h - y < 12 ? r.y + r.h - y : 12;
+    if (u->snap->in_history && r.y + r.h - y >= 6) {
+        int h = r.y + r.h - y < 22 ? r.y + r.h - y : 22;
         chart_area(c, (struct rect){y, r.x + 1, h, r.w - 2}, "IN, MESSAGES A SECOND", u->snap->in_history,
-                   u->env.exact);
+                   u->snap->interval_us, &u->env);
     }
-    if (me->table.n == 0)
-        canvas_put_foreign(c, y + 2, r.x + 3, r.w - 4, ROLE_dim,
-                           u->snap->why.n ? u->snap->why : SLICE("asking who is there ..."));
 }
 
 static bool cluster_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {
@@ -255,7 +344,7 @@ static bool cluster_verb(struct view *v, struct ui *u, enum verb verb, const cha
 static void cluster_interest(struct view *v, struct ui *u, struct client_interest *i) {
     (void)v;
     (void)u;
-    i->quorum = i->sizes = true;
+    i->quorum = i->sizes = i->all_offsets = true;
 }
 
 const struct view_ops view_cluster = {

@@ -214,9 +214,11 @@ static bool config_submit(struct dialog *d, void *ctx) {
     return done;
 }
 
-void dialog_set_config(struct ui *u, struct slice topic, const char *name, const char *value) {
+void dialog_set_config(struct ui *u, struct slice topic, const char *name, const char *value, struct slice doc) {
     static const char *const choices[] = {"set", "back to default", NULL};
     struct dialog *d = begin(u, "Change a config", topic);
+    if (doc.n)
+        block_foreign(&d->text, ROLE_dim, doc);
     edit_set(&form_add(&d->form, FIELD_TEXT, "Name", NULL)->edit, slice_cstr(name));
     edit_set(&form_add(&d->form, FIELD_TEXT, "Value", NULL)->edit, slice_cstr(value));
     form_add(&d->form, FIELD_CHOICE, "Do", NULL)->choices = choices;

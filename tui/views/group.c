@@ -128,10 +128,10 @@ static const struct column lag_columns[] = {
     GET("LAG", get_lag, FORM_COUNT, true, 16, 24, 2),
     GET("COMMITTED", get_committed, FORM_COUNT, true, 13, 0, 3),
     GET("END", get_end, FORM_COUNT, true, 13, 0, 4),
-    COL("MEMBER", struct lag_row, client_id, FORM_TEXT, 18, 30, 5),
-    COL("HOST", struct lag_row, host, FORM_TEXT, 16, 0, 6),
-    GET("START", get_start, FORM_COUNT, true, 13, 0, 7),
-    GET("NOTE", get_note, FORM_TEXT, false, 16, 40, 8),
+    COL("MEMBER", struct lag_row, client_id, FORM_TEXT, 18, 30, 6),
+    COL("HOST", struct lag_row, host, FORM_TEXT, 16, 0, 7),
+    GET("START", get_start, FORM_COUNT, true, 13, 0, 8),
+    GET("NOTE", get_note, FORM_TEXT, false, 16, 40, 9),
 };
 
 /* ---- members ---- */
@@ -295,11 +295,17 @@ static void groupv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     tabs[me->sub].current = true;
     frame_subtabs(c, r.y + 1, tabs, SUB_N);
     table_paint(&me->tables[me->sub], c, (struct rect){r.y + 2, r.x, r.h - 2, r.w}, &u->env);
-    if (me->tables[me->sub].n == 0)
-        canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim,
-                   me->sub == SUB_MEMBERS         ? "no members: nobody consumes with this group now"
-                   : g->lag.state == VALUE_WANTED ? "asking for its offsets …"
-                                                  : "no offset committed, nothing assigned");
+    struct rect list = {r.y + 2, r.x, r.h - 2, r.w};
+    if (me->tables[me->sub].n > 0)
+        return;
+    if (me->tables[me->sub].n_base > 0)
+        ui_paint_no_match(u, c, list, "row");
+    else if (me->sub == SUB_MEMBERS)
+        frame_nothing(c, list, "No members", "nobody consumes with this group now");
+    else if (g->lag.state == VALUE_WANTED)
+        frame_nothing(c, list, "asking for its offsets …", "");
+    else
+        frame_nothing(c, list, "No offsets", "none committed, nothing assigned");
 }
 
 static struct table *groupv_table(struct view *v) {

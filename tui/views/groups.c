@@ -175,13 +175,14 @@ static struct table *groups_table(struct view *v) { return &((struct groups *)v)
 static void groups_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
     struct table *t = &((struct groups *)v)->table;
     table_paint(t, c, r, &u->env);
-    const char *nothing = u->snap->groups_state == VALUE_WANTED ? "asking for the groups …"
-                          : u->snap->groups_state == VALUE_FAILED ? "the groups could not be read (see 7 Log)"
-                                         : "no consumer group has ever committed or joined here";
     if (t->n == 0 && t->filter[0])
         ui_paint_no_match(u, c, r, "group");
+    else if (t->n == 0 && u->snap->groups_state == VALUE_WANTED)
+        frame_nothing(c, r, "asking for the groups …", "");
+    else if (t->n == 0 && u->snap->groups_state == VALUE_FAILED)
+        frame_nothing(c, r, "The groups could not be read", "7 Log says why");
     else if (t->n == 0)
-        canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, nothing);
+        frame_nothing(c, r, "No consumer group", "one is here once a consumer has joined or committed");
 }
 
 static bool groups_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {

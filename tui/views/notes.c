@@ -77,9 +77,10 @@ static void notesv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     table_paint(&me->table, c, r, &env);
     if (me->table.n == 0 && me->table.filter[0])
         ui_paint_no_match(u, c, r, "line");
+    else if (me->table.n == 0 && v->id == VIEW_changes)
+        frame_nothing(c, r, "Nothing has changed", "topics, leaders and brokers that come, go or move stand here");
     else if (me->table.n == 0)
-        canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim,
-                   v->id == VIEW_changes ? "nothing has changed since weir began to look" : "nothing to tell");
+        frame_nothing(c, r, "Nothing to tell", "warnings and errors of weir and its libraries stand here");
 }
 
 static bool notesv_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {

@@ -213,27 +213,57 @@ static void get_config(const void *row, const struct look_env *env, struct out_c
     out->role = ((const struct config_row *)row)->is_default ? ROLE_text : ROLE_bright;
 }
 
-/* 604800000 · 7 d: numbers of milliseconds and bytes that nobody reads, said again. */
-static void say_again(const struct config_row *r, struct out_cell *out) {
-    char digits[20] = "", again[FORMAT_SIZE];
-    size_t n = r->name.n;
-    bool ms = n > 3 && memcmp(r->name.p + n - 3, ".ms", 3) == 0,
-         bytes = n > 6 && memcmp(r->name.p + n - 6, ".bytes", 6) == 0;
-    for (size_t i = 0; i < r->value.n; i++)
-        if (r->value.p[i] < '0' || r->value.p[i] > '9' || i >= sizeof digits - 2)
+/* Numbers that stand for a word, by the config's name. */
+static const struct { const char *name; int64_t value; const char *word; } config_words[] = {
+    {"retention.ms", -1, "for ever"},
+    {"retention.bytes", -1, "no limit"},
+    {"local.retention.ms", -2, "as retention.ms"},
+    {"local.retention.bytes", -2, "as retention.bytes"},
+    {"flush.messages", INT64_MAX, "never"},
+    {"flush.ms", INT64_MAX, "never"},
+    {"max.compaction.lag.ms", INT64_MAX, "no limit"},
+    {"message.timestamp.before.max.ms", INT64_MAX, "no limit"},
+    {"message.timestamp.after.max.ms", INT64_MAX, "no limit"},
+    {"message.timestamp.difference.max.ms", INT64_MAX, "no limit"},
+    {"compression.gzip.level", -1, "the codec's own"},
+};
+
+static const char *config_word(const struct config_row *r, int64_t v) {
+    for (size_t i = 0; i < sizeof config_words / sizeof *config_words; i++)
+        if (config_words[i].value == v && slice_is(r->name, config_words[i].name))
+            return config_words[i].word;
+    return NULL;
+}
+
+static bool ends_in(struct slice s, const char *end) {
+    size_t n = strlen(end);
+    return s.n > n && memcmp(s.p + s.n - n, end, n) == 0;
+}
+
+/* 604800000 · 7 d, never · 2^63-1: numbers of milliseconds and bytes that nobody reads, said again. */
+static void say_again(const struct config_row *r, const struct look_env *env, struct out_cell *out) {
+    char digits[24] = "", again[FORMAT_SIZE];
+    for (size_t i = 0; i < r->value.n; i++) {
+        bool digit = (r->value.p[i] >= '0' && r->value.p[i] <= '9') || (i == 0 && r->value.p[i] == '-');
+        if (!digit || i >= sizeof digits - 2)
             return;
-        else
-            digits[i] = (char)r->value.p[i];
+        digits[i] = (char)r->value.p[i];
+    }
     int64_t v = strtoll(digits, NULL, 10);
-    if (!(ms || bytes) || v < 1000 || v == INT64_MAX)
+    const char *word = config_word(r, v);
+    bool ms = ends_in(r->name, ".ms"), bytes = ends_in(r->name, ".bytes");
+    if (!word && (!(ms || bytes) || v < 1000 || v == INT64_MAX))
         return;
     out->foreign = SLICE_NULL;
-    snprintf(out->text, sizeof out->text, "%s · %s", digits, ms ? fmt_ms_config(again, v) : fmt_bytes(again, v, false));
+    if (word)
+        snprintf(out->text, sizeof out->text, "%s · %s", v == INT64_MAX && !env->exact ? "2^63-1" : digits, word);
+    else
+        snprintf(out->text, sizeof out->text, "%s · %s", digits,
+                 ms ? fmt_ms_config(again, v) : fmt_bytes(again, v, false));
 }
 
 static void get_config_value(const void *row, const struct look_env *env, struct out_cell *out) {
     const struct config_row *r = row;
-    (void)env;
     out->foreign = r->value;
     out->is_text = true;
     out->role = r->is_default ? ROLE_dim : ROLE_accent;
@@ -242,7 +272,7 @@ static void get_config_value(const void *row, const struct look_env *env, struct
         snprintf(out->text, sizeof out->text, r->sensitive ? "hidden" : "none");
         out->role = ROLE_dim;
     } else {
-        say_again(r, out);
+        say_again(r, env, out);
     }
 }
 
@@ -252,7 +282,7 @@ static void get_config_source(const void *row, const struct look_env *env, struc
     const struct config_row *r = row;
     (void)env;
     bool known = r->source >= 0 && (size_t)r->source < sizeof names / sizeof *names;
-    snprintf(out->text, sizeof out->text, "%s%s", names[known ? r->source : 0], r->read_only ? ", read-only" : "");
+    snprintf(out->text, sizeof out->text, "%s%s", names[known ? r->source : 0], r->read_only ? ", fixed" : "");
     out->sort = r->source;
     out->role = r->is_default ? ROLE_zero : ROLE_text;
 }
@@ -400,29 +430,18 @@ static const struct config_row *config_of(const struct topic_view *me, const cha
     return NULL;
 }
 
-/* A piece of the line of figures: whole or not at all.  Returns the column after it. */
-static int piece(struct canvas *c, int y, int at, int end, enum role role, const char *format, ...) WEIR_PRINTF(6, 7);
-static int piece(struct canvas *c, int y, int at, int end, enum role role, const char *format, ...) {
-    char text[160];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return at + canvas_width(c, text) <= end ? at + canvas_put(c, y, at, end - at, role, text) : at;
-}
-
 static int piece_policy(const struct topic_view *me, struct canvas *c, int y, int at, int end) {
     const struct config_row *policy = config_of(me, "cleanup.policy"), *keep = config_of(me, "retention.ms");
     char number[FORMAT_SIZE], shown[40];
     if (!policy || !policy->value.n)
         return at;
-    at = piece(c, y, at, end, ROLE_dim, " · %s", text_safe(policy->value, shown, sizeof shown));
+    at = frame_piece(c, y, at, end, ROLE_dim, " · %s", text_safe(policy->value, shown, sizeof shown));
     if (!keep || !keep->value.n || keep->value.n >= 20)
         return at;
     char *text = mem_strndup(keep->value);
     int64_t ms = strtoll(text, NULL, 10);
     free(text);
-    return piece(c, y, at, end, ROLE_dim, ", %s", ms < 0 ? "for ever" : fmt_ms_config(number, ms));
+    return frame_piece(c, y, at, end, ROLE_dim, ", %s", ms < 0 ? "for ever" : fmt_ms_config(number, ms));
 }
 
 /* One line: what it is, how it keeps, what it holds. */
@@ -430,21 +449,24 @@ static void paint_figures(const struct topic_view *me, const struct model_topic 
                           int y, int x, int w) {
     char number[FORMAT_SIZE];
     int end = x + w, at = x + canvas_put_middle(c, y, x, w < 60 ? w : 60, ROLE_bright, t->name) + 2;
-    at = piece(c, y, at, end, ROLE_text, " %" PRId32 " partition%s", t->n_partitions, t->n_partitions == 1 ? "" : "s");
-    at = piece(c, y, at, end, ROLE_dim, " · RF %" PRId32, t->replication);
+    at = frame_piece(c, y, at, end, ROLE_text, " %" PRId32 " partition%s", t->n_partitions,
+                     t->n_partitions == 1 ? "" : "s");
+    at = frame_piece(c, y, at, end, ROLE_dim, " · RF %" PRId32, t->replication);
     if (t->messages.state == VALUE_KNOWN)
-        at = piece(c, y, at, end, ROLE_dim, " · %s messages", fmt_group(number, t->messages.v));
+        at = frame_piece(c, y, at, end, ROLE_dim, " · %s messages", fmt_group(number, t->messages.v));
     if (t->bytes.state == VALUE_KNOWN)
-        at = piece(c, y, at, end, ROLE_dim, " · %s", fmt_bytes(number, t->bytes.v, u->env.exact));
+        at = frame_piece(c, y, at, end, ROLE_dim, " · %s", fmt_bytes(number, t->bytes.v, u->env.exact));
     at = piece_policy(me, c, y, at, end);
     if (t->in.state == VALUE_KNOWN)
-        piece(c, y, at, end, ROLE_dim, " · in %s/s", fmt_rate(number, t->in.v, u->env.exact));
+        frame_piece(c, y, at, end, ROLE_dim, " · in %s/s", fmt_rate(number, t->in.v, u->env.exact));
 }
 
 static void topicv_tabs(struct topic_view *me, struct frame_tab tabs[SUB_N]) {
     char number[FORMAT_SIZE];
-    for (size_t i = 0; i < me->tables[SUB_PARTITIONS].n_base; i++)
-        tabs[0].trouble += partition_trouble(&me->partitions[i]) != TROUBLE_NONE;
+    for (size_t i = 0; i < me->tables[SUB_PARTITIONS].n_base; i++) {
+        tabs[0].trouble += partition_trouble(&me->partitions[i]) == TROUBLE_BAD;
+        tabs[0].soon += partition_trouble(&me->partitions[i]) == TROUBLE_SOON;
+    }
     snprintf(tabs[0].count, sizeof tabs[0].count, "%.20s",
              fmt_group(number, (int64_t)me->tables[SUB_PARTITIONS].n_base));
     snprintf(tabs[1].count, sizeof tabs[1].count, "%.20s", fmt_group(number, (int64_t)me->n_readers));
@@ -455,10 +477,32 @@ static void topicv_tabs(struct topic_view *me, struct frame_tab tabs[SUB_N]) {
     tabs[me->sub].current = true;
 }
 
+static void config_explain(const struct config_row *row, struct block *b) {
+    block_foreign(b, ROLE_bright, row->name);
+    block_own(b, ROLE_text, "  ");
+    if (row->doc.n)
+        block_foreign(b, ROLE_dim, row->doc);
+    else
+        block_own(b, ROLE_dim, "the broker does not explain it");
+}
+
+/* As many rows as the longest explanation needs, at most a third: the list does not move with the bar. */
+static int explain_rows(const struct topic_view *me, const struct canvas *c, int h, int w) {
+    int most = 0;
+    for (size_t i = 0; i < me->n_configs && most < h / 3; i++) {
+        struct block b = {.words = true};
+        config_explain(&me->configs[i], &b);
+        int rows = block_rows(&b, c, w, true);
+        most = rows > most ? rows : most;
+        block_fini(&b);
+    }
+    return most < h / 3 ? most : h / 3;
+}
+
 /* Rows under the table: what the selected config means, or the topic's last minute where there is room. */
-static int topicv_below(const struct topic_view *me, const struct model_topic *t, int h) {
+static int topicv_below(const struct topic_view *me, const struct model_topic *t, const struct canvas *c, int h) {
     if (me->sub == SUB_CONFIGS)
-        return h >= 12 && me->n_configs ? 3 : 0;
+        return h >= 12 && me->n_configs ? 1 + explain_rows(me, c, h, c->w - 6) : 0;
     int free_rows = h - 2 - me->tables[me->sub].n;
     return me->sub == SUB_PARTITIONS && t->history && free_rows >= 8 ? (free_rows < 12 ? free_rows : 12) : 0;
 }
@@ -466,7 +510,7 @@ static int topicv_below(const struct topic_view *me, const struct model_topic *t
 static void paint_below(const struct topic_view *me, const struct model_topic *t, struct ui *u, struct canvas *c,
                         struct rect r) {
     if (me->sub == SUB_PARTITIONS) {
-        chart_area(c, r, "IN, MESSAGES A SECOND", t->history, u->env.exact);
+        chart_area(c, r, "IN, MESSAGES A SECOND", t->history, u->snap->interval_us, &u->env);
         return;
     }
     const struct config_row *row = table_selected(&me->tables[SUB_CONFIGS]);
@@ -474,11 +518,11 @@ static void paint_below(const struct topic_view *me, const struct model_topic *t
     canvas_fill(c, r.y, r.x, r.w, ROLE_frame, 0x2500);
     if (!row)
         return;
-    block_foreign(&b, ROLE_bright, row->name);
-    block_own(&b, ROLE_text, "  ");
-    block_foreign(&b, ROLE_dim, row->doc);
-    block_paint(&b, c, (struct rect){r.y + 1, r.x + 2, r.h - 1, r.w - 4}, 0, 0, true);
+    config_explain(row, &b);
+    int rows = block_paint(&b, c, (struct rect){r.y + 1, r.x + 2, r.h - 1, r.w - 4}, 0, 0, true);
     block_fini(&b);
+    if (rows > r.h - 1) /* the dialog that changes it has the rest */
+        canvas_put(c, r.y + r.h - 1, r.x + r.w - 2, 1, ROLE_dim, "…");
 }
 
 static void topicv_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
@@ -494,23 +538,24 @@ static void topicv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     topicv_tabs(me, tabs);
     frame_subtabs(c, r.y + 1, tabs, SUB_N);
     struct table *table = &me->tables[me->sub];
-    int below = topicv_below(me, t, r.h - 2);
+    int below = topicv_below(me, t, c, r.h - 2);
     table_paint(table, c, (struct rect){r.y + 2, r.x, r.h - 2 - below, r.w}, &u->env);
     if (below)
         paint_below(me, t, u, c, (struct rect){me->sub == SUB_CONFIGS ? r.y + r.h - below : r.y + 4 + table->n, r.x + 1,
                                                below, r.w - 2});
     if (table->n > 0)
         return;
-    int y = r.y + r.h / 2;
+    struct rect list = {r.y + 2, r.x, r.h - 2, r.w};
     if (table->filter[0] && table->n_base > 0)
-        ui_paint_no_match(u, c, r, "row");
+        ui_paint_no_match(u, c, list, "row");
     else if (me->sub == SUB_CONFIGS && me->config_failed)
-        canvas_put_foreign(c, y, r.x + 3, r.w - 4, ROLE_bad, slice_cstr(me->config_why));
+        canvas_put_foreign(c, list.y + list.h * 2 / 5, r.x + 3, r.w - 4, ROLE_bad, slice_cstr(me->config_why));
+    else if (me->sub == SUB_CONFIGS)
+        frame_nothing(c, list, "asking for its configs …", "");
+    else if (me->sub == SUB_GROUPS)
+        frame_nothing(c, list, "No group reads this topic", "none has committed here or has a partition of it");
     else
-        canvas_put(c, y, r.x + 3, r.w - 4, ROLE_dim,
-                   me->sub == SUB_CONFIGS  ? "asking for its configs …"
-                   : me->sub == SUB_GROUPS ? "no group has committed an offset or reads here"
-                                           : "it has no partitions");
+        frame_nothing(c, list, "It has no partitions", "");
 }
 
 static struct table *topicv_table(struct view *v) {
@@ -525,11 +570,12 @@ static bool topicv_edit(struct topic_view *me, struct ui *u, const char *arg) {
         return true;
     }
     if (row && row->read_only) {
-        ui_say(u, ROLE_warn, "this broker does not let %.60s be changed", (const char *)row->name.p);
+        char shown[80];
+        ui_say(u, ROLE_warn, "this broker does not let %s be changed", text_safe(row->name, shown, sizeof shown));
         return true;
     }
     char *name = row ? mem_strndup(row->name) : mem_strdup(""), *value = row ? mem_strndup(row->value) : mem_strdup("");
-    dialog_set_config(u, me->view.arg, name, value);
+    dialog_set_config(u, me->view.arg, name, value, row ? row->doc : SLICE_NULL);
     free(name);
     free(value);
     return true;

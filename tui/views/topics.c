@@ -164,18 +164,29 @@ static void paint_first_run(struct ui *u, struct canvas *c, struct rect r) {
 }
 
 static void paint_no_link(struct ui *u, struct canvas *c, struct rect r) {
-    int y = r.y + r.h / 2 - 1, used;
     struct slice why = u->snap->why.n ? u->snap->why : SLICE("the cluster does not answer");
-    struct block b = {0};
+    int w = canvas_foreign_width(c, why, r.w), most = r.w < 100 ? r.w - 4 : 96;
+    w = w < 54 ? 54 : w < most ? w : most;
+    int x = r.x + (r.w - w > 2 ? (r.w - w) / 2 : 1), y = r.y + r.h * 2 / 5, used;
+    struct block b = {.words = true};
     block_foreign(&b, ROLE_bad, why);
-    int w = r.w < 100 ? r.w - 4 : 96, h = block_rows(&b, c, w, true);
-    block_paint(&b, c, (struct rect){y - h + 1, r.x + 2, h, w}, 0, 0, true);
+    int h = block_rows(&b, c, w, true);
+    block_paint(&b, c, (struct rect){y - h + 1, x, h, w}, 0, 0, true);
     block_fini(&b);
     char key[24];
-    used = canvas_put(c, y + 2, r.x + 2, r.w - 2, ROLE_hint_key, ui_key(u, "retry", key));
-    used += canvas_put(c, y + 2, r.x + 2 + used, r.w - 2 - used, ROLE_text, " tries again   ");
-    used += canvas_put(c, y + 2, r.x + 2 + used, r.w - 2 - used, ROLE_hint_key, ":connect");
-    canvas_put(c, y + 2, r.x + 2 + used, r.w - 2 - used, ROLE_text, " HOST:PORT goes to another");
+    used = canvas_put(c, y + 2, x, r.w - x, ROLE_hint_key, ui_key(u, "retry", key));
+    used += canvas_put(c, y + 2, x + used, r.w - x - used, ROLE_text, " tries again   ");
+    used += canvas_put(c, y + 2, x + used, r.w - x - used, ROLE_hint_key, ":connect");
+    canvas_put(c, y + 2, x + used, r.w - x - used, ROLE_text, " HOST:PORT goes to another");
+}
+
+static void paint_connecting(struct ui *u, struct canvas *c, struct rect r) {
+    struct slice address = u->snap->address.n ? u->snap->address : slice_cstr(u->address);
+    int w = canvas_foreign_width(c, address, r.w) + 11, y = r.y + (r.h - 2) * 2 / 5;
+    int x = r.x + (w < r.w - 2 ? (r.w - w) / 2 : 1), end = r.x + r.w - 1;
+    x += canvas_put(c, y, x, end - x, ROLE_dim, "reaching ");
+    x += canvas_put_foreign(c, y, x, end - x, ROLE_text, address);
+    canvas_put(c, y, x, end - x, ROLE_dim, " …");
 }
 
 static void topics_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
@@ -193,12 +204,8 @@ static void topics_paint(struct view *v, struct ui *u, struct canvas *c, struct 
         return;
     }
     table_paint(&me->table, c, r, &u->env);
-    if (s->topics.n == 0 && s->link == LINK_CONNECTING) {
-        int used = canvas_put(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, "reaching ");
-        used += canvas_put_foreign(c, r.y + r.h / 2, r.x + 3 + used, r.w - 6 - used, ROLE_text,
-                                   s->address.n ? s->address : slice_cstr(u->address));
-        canvas_put(c, r.y + r.h / 2, r.x + 3 + used, r.w - 3 - used, ROLE_dim, " …");
-    }
+    if (s->topics.n == 0 && s->link == LINK_CONNECTING)
+        paint_connecting(u, c, r);
     if (me->table.n == 0 && me->table.filter[0])
         ui_paint_no_match(u, c, r, "topic");
 }

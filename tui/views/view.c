@@ -262,9 +262,10 @@ int64_t ui_tick_us(struct ui *u) { return ui_ticks(u, false); }
 /* ---- the frame ---- */
 
 void ui_paint_no_match(const struct ui *u, struct canvas *c, struct rect r, const char *what) {
-    char key[24];
-    canvas_printf(c, r.y + r.h / 2, r.x + 3, r.w - 3, ROLE_dim, "no %s matches · %s shows all", what,
-                  ui_key(u, "back", key));
+    char key[24], text[80], more[48];
+    snprintf(text, sizeof text, "No %s matches", what);
+    snprintf(more, sizeof more, "%s shows all", ui_key(u, "back", key));
+    frame_nothing(c, r, text, more);
 }
 
 static void tab_count(struct ui *u, enum view_id id, struct frame_tab *tab) {

@@ -164,7 +164,7 @@ void ui_produce_record(struct ui *u, struct slice topic, const struct tail_row *
 void dialog_new_topic(struct ui *u, struct slice name);
 void dialog_delete_topic(struct ui *u, struct slice name);
 void dialog_add_partitions(struct ui *u, const struct model_topic *t);
-void dialog_set_config(struct ui *u, struct slice topic, const char *name, const char *value);
+void dialog_set_config(struct ui *u, struct slice topic, const char *name, const char *value, struct slice doc);
 void dialog_delete_records(struct ui *u, const struct model_topic *t);
 void dialog_delete_group(struct ui *u, struct slice id);
 void dialog_reset_group(struct ui *u, const struct model_group *g);
