@@ -13,7 +13,7 @@
 
 /* A child begins with the signals as a program expects them. */
 static void child_signals(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH, SIGPIPE, SIGSEGV, SIGABRT};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH, SIGPIPE, SIGQUIT};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         signal(numbers[i], SIG_DFL);
 }
@@ -89,26 +89,41 @@ void child_stop(struct child *c) {
 
 /* ---- the editor ---- */
 
+/* While the editor has the terminal its keys are the editor's: ctrl-c ends nothing here, and ctrl-z stops both, or the
+ * shell would not know. */
+static int wait_editor(pid_t pid) {
+    static const struct { int number; void (*meanwhile)(int); } keys[] = {
+        {SIGINT, SIG_IGN}, {SIGQUIT, SIG_IGN}, {SIGTSTP, SIG_DFL}};
+    struct sigaction before[3];
+    int status = 0;
+    for (size_t i = 0; i < 3; i++)
+        sigaction(keys[i].number, &(struct sigaction){.sa_handler = keys[i].meanwhile}, &before[i]);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    for (size_t i = 0; i < 3; i++)
+        sigaction(keys[i].number, &before[i], NULL);
+    return status;
+}
+
 static enum err run_editor(const char *path, struct error *e) {
     const char *editor = getenv("VISUAL");
-    int status = 0;
+    char command[1024];
     if (!editor || !*editor)
         editor = getenv("EDITOR");
     if (!editor || !*editor)
         editor = "vi";
+    if (snprintf(command, sizeof command, "exec %s \"$1\"", editor) >= (int)sizeof command)
+        return error_set(e, ERR_USAGE, "the words of $VISUAL or $EDITOR are too long");
     pid_t pid = fork();
     if (pid < 0)
         return error_set(e, ERR_LIMIT, "cannot start a process: %s", strerror(errno));
     if (pid == 0) {
         child_signals();
         /* The user's own words may have options in them; the path goes in as an argument, not as text. */
-        char command[1024];
-        snprintf(command, sizeof command, "exec %s \"$1\"", editor);
         execl("/bin/sh", "sh", "-c", command, "sh", path, (char *)NULL);
         _exit(127);
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
+    int status = wait_editor(pid);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return error_set(e, ERR_IO, "%s ended with a failure: the text is as it was", editor);
     return OK;

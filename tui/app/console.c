@@ -227,6 +227,8 @@ static void take_signals(struct console *me) {
         term_stop();
         me->screen.ui.dirty = true;
     }
+    if (bits & TERM_CONTINUED)
+        term_continued();
     if (bits & (TERM_RESIZED | TERM_CONTINUED))
         resized(me);
 }

@@ -17,12 +17,15 @@ static char quiet_restore[256];
 static struct termios quiet_modes;
 static int quiet_have_modes;
 
-static const int crash_signals[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
+/* The alarm: the terminal takes nothing (signals.c).  The others that end a program without asking. */
+static const int crash_signals[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2};
+static char crash_stack[16384]; /* the main thread's own may be what overflowed */
 
 /* Only calls that a signal handler may make. */
 static void crashed(int number) {
     char block[1024];
     ssize_t n;
+    tcflush(STDOUT_FILENO, TCOFLUSH); /* half a frame; and the rest must not wait for it */
     if (write(STDOUT_FILENO, quiet_restore, strlen(quiet_restore)) < 0) {
         /* nothing left to try */
     }
@@ -50,8 +53,9 @@ void quiet_begin(void) {
 
 void quiet_on_crash(const char *sequences) {
     snprintf(quiet_restore, sizeof quiet_restore, "%s", sequences);
+    sigaltstack(&(stack_t){.ss_sp = crash_stack, .ss_size = sizeof crash_stack}, NULL);
     for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++) {
-        struct sigaction action = {.sa_handler = crashed, .sa_flags = (int)SA_RESETHAND};
+        struct sigaction action = {.sa_handler = crashed, .sa_flags = (int)SA_RESETHAND | SA_ONSTACK};
         sigaction(crash_signals[i], &action, NULL);
     }
 }
@@ -61,6 +65,7 @@ void quiet_end(void) {
     struct buf shown = {0};
     for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++)
         signal(crash_signals[i], SIG_DFL);
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
     if (quiet_real < 0)
         return;
     dup2(quiet_real, STDERR_FILENO);

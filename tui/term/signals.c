@@ -1,4 +1,5 @@
-/* Signals become bytes in a pipe; nothing else happens in a handler. */
+/* Signals become bytes in a pipe; nothing else happens in a handler.  But for one thing: who is told to end while a
+ * write waits for a terminal that takes nothing would never come to it, so the alarm does (quiet.c). */
 #include "tui/term/signals.h"
 
 #include <errno.h>
@@ -13,14 +14,18 @@ static const struct { int number, bit; } signal_map[] = {
     {SIGWINCH, TERM_RESIZED}, {SIGTSTP, TERM_STOP}, {SIGCONT, TERM_CONTINUED},
     {SIGTERM, TERM_END}, {SIGHUP, TERM_END}, {SIGINT, TERM_END},
 };
+#define STALLED_S 5
 #define SIGNAL_N (sizeof signal_map / sizeof *signal_map)
 static struct sigaction signal_before[SIGNAL_N];
 
 static void signal_arrived(int number) {
-    int saved = errno;
+    int saved = errno, bit = 0;
     for (size_t i = 0; i < SIGNAL_N; i++)
         if (signal_map[i].number == number)
-            atomic_fetch_or(&signal_bits, signal_map[i].bit);
+            bit = signal_map[i].bit;
+    atomic_fetch_or(&signal_bits, bit);
+    if (bit == TERM_END)
+        alarm(STALLED_S);
     if (write(signal_pipe[1], "", 1) < 0) {
         /* full: the loop will wake anyway */
     }
@@ -43,6 +48,7 @@ enum err signals_open(struct error *e) {
 }
 
 void signals_close(void) {
+    alarm(0);
     for (size_t i = 0; i < SIGNAL_N; i++)
         sigaction(signal_map[i].number, &signal_before[i], NULL);
     for (int i = 0; i < 2; i++) {

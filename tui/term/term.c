@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <term.h>
 #include <termios.h>
@@ -41,14 +42,17 @@ static struct {
     int cursor;                             /* curs_set as it stands */
 } term;
 
-/* Only LC_CTYPE: numbers keep their points.  No locale set at all, or one that this machine lacks: C.UTF-8. */
+/* Only LC_CTYPE: numbers keep their points.  No locale set at all, or one that this machine lacks: C.UTF-8, but for
+ * one that names another character set: its terminal does not show UTF-8. */
 static bool locale_is_utf8(void) {
     const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     const char *asked = "";
     for (size_t i = 0; i < 3 && !*asked; i++)
         asked = getenv(names[i]) ? getenv(names[i]) : "";
+    const char *set = strchr(asked, '.');
+    bool other = set && strncasecmp(set, ".utf8", 5) != 0 && strncasecmp(set, ".utf-8", 6) != 0;
     if (!*asked || !setlocale(LC_CTYPE, ""))
-        if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        if (other || !setlocale(LC_CTYPE, "C.UTF-8"))
             setlocale(LC_CTYPE, "C");
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
@@ -72,33 +76,54 @@ static void term_modes(void) {
     keys_define();
 }
 
+static const char *capability(const char *name) {
+    const char *s = tigetstr(name);
+    return s && s != (const char *)-1 ? s : NULL;
+}
+
 /* Pasted text in brackets, so that it is never taken for keys. */
 static void term_brackets(bool on) {
-    static const char *const known[] = {"xterm", NULL}; /* where an older terminfo does not tell */
-    char *by_terminfo = tigetstr(on ? "BE" : "BD");
-    if (by_terminfo && by_terminfo != (char *)-1)
-        putp(by_terminfo);
-    else if (term_name_has(known))
-        putp(on ? "\033[?2004h" : "\033[?2004l");
+    const char *sequence = capability(on ? "BE" : "BD");
+    if (sequence)
+        putp(sequence);
     fflush(stdout);
 }
 
-/* rmcup, cnorm, sgr0: what a crash has to write. */
+/* What a crash has to write. */
 static void term_prepare_crash(void) {
-    static const char *const names[] = {"sgr0", "cnorm", "rmcup"};
+    static const char *const names[] = {"BD", "rmkx", "sgr0", "cnorm", "rmcup"};
     char all[200] = "";
-    for (size_t i = 0; i < 3; i++) {
-        const char *s = tigetstr(names[i]);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *s = capability(names[i]);
         size_t at = strlen(all);
-        if (s && s != (const char *)-1)
+        if (s)
             snprintf(all + at, sizeof all - at, "%s", s);
     }
     quiet_on_crash(all);
 }
 
+/* newterm also takes terminals that only print line after line. */
+static bool screen_open(struct error *e) {
+    const char *name = getenv("TERM");
+    char shown[64];
+    term.screen = newterm(NULL, stdout, stdin);
+    if (term.screen && capability("cup") && (capability("ed") || capability("clear")))
+        return true;
+    if (term.screen) {
+        endwin();
+        delscreen(term.screen);
+    }
+    if (name && *name)
+        error_set(e, ERR_UNSUPPORTED, "the terminal \"%s\" is not known here or cannot place the cursor; set TERM, for "
+                                      "example to xterm-256color", text_safe(slice_cstr(name), shown, sizeof shown));
+    else
+        error_set(e, ERR_UNSUPPORTED, "TERM is not set; it names the kind of terminal, for example xterm-256color");
+    return false;
+}
+
 enum err term_open(const struct term_options *o, struct error *e) {
-    static const char *const bare[] = {"vt1", "vt2", "vt5", "dumb", "ansi", NULL};
-    const char *no_color = getenv("NO_COLOR"), *name = getenv("TERM");
+    static const char *const bare[] = {"vt1", "vt2", "vt5", "ansi", NULL};
+    const char *no_color = getenv("NO_COLOR");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(e, ERR_USAGE, "the console needs a terminal; for scripts there are weir topics, groups, "
                                        "produce, tail and others (weir --help)");
@@ -107,12 +132,10 @@ enum err term_open(const struct term_options *o, struct error *e) {
     if (err != OK)
         return err;
     quiet_begin();
-    term.screen = newterm(NULL, stdout, stdin);
-    if (!term.screen) {
+    if (!screen_open(e)) {
         quiet_end();
         signals_close();
-        return error_set(e, ERR_UNSUPPORTED, "the terminal \"%s\" is not known here or cannot place the cursor; "
-                                             "set TERM, for example to xterm-256color", name ? name : "");
+        return ERR_UNSUPPORTED;
     }
     term.open = true;
     term.ascii = o->ascii || !utf8 || term_name_has(bare);
@@ -126,6 +149,7 @@ enum err term_open(const struct term_options *o, struct error *e) {
     term_prepare_crash();
     term_brackets(true);
     theme_mono(&term.theme);
+    term_resized(); /* curses lets LINES and COLUMNS go before what the terminal says */
     canvas_init(&term.shown, COLS, LINES, term.ascii);
     term.redraw = true;
     return OK;
@@ -290,6 +314,8 @@ void term_return(void) {
     term_resized();
     term.redraw = true;
 }
+
+void term_continued(void) { reset_prog_mode(); }
 
 void term_stop(void) {
     term_leave();

@@ -39,6 +39,7 @@ int term_signal_fd(void);
 int term_signals(void);             /* drains; bits of term_signal */
 void term_resized(void);
 void term_stop(void);               /* ctrl-z: gives the terminal back and stops; returns when continued */
+void term_continued(void);          /* after a stop that nobody announced: the modes may be the shell's */
 void term_leave(void);              /* for a child program ($EDITOR) */
 void term_return(void);
 #define TERM_COPY_MAX (64 * 1024)
