@@ -156,6 +156,10 @@ static void action_error(struct action *a, int16_t error, struct slice message) 
         action_fail(a, error, "%s: %s", kafka_error_name(error), kafka_error_text(error));
 }
 
+static bool action_only_reads(const struct action *a) {
+    return a->kind == ACTION_DESCRIBE_CONFIGS || a->kind == ACTION_OFFSETS_AT_TIME || a->validate_only;
+}
+
 static void action_finish(struct client *c, struct action *a) {
     struct client_event *ev = a->event;
     char name[128];
@@ -168,8 +172,7 @@ static void action_finish(struct client *c, struct action *a) {
         buf_put_u8(&line, 0);
         ev->text = (char *)line.p;
     }
-    bool mutated =
-        ev->ok && a->kind != ACTION_DESCRIBE_CONFIGS && a->kind != ACTION_OFFSETS_AT_TIME && !a->validate_only;
+    bool mutated = ev->ok && !action_only_reads(a);
     client_push_event(c, ev);
     action_free(a);
     if (mutated && !c->config.once && !c->reader.closing && c->reader.link == LINK_UP)
@@ -621,7 +624,8 @@ static void on_part(void *ctx, const struct conn_answer *a) {
     struct action_part *p = ctx;
     struct arena arena;
     if (a->err != OK) {
-        action_fail(p->action, KAFKA_NETWORK_EXCEPTION, "%s · it may have happened all the same", a->why);
+        action_fail(p->action, KAFKA_NETWORK_EXCEPTION, "%s%s", a->why,
+                    action_only_reads(p->action) ? "" : " · it may have happened all the same");
         part_done(p);
         return;
     }

@@ -212,12 +212,12 @@ static void conn_on_timer(struct timer *t, void *ctx) {
     switch (c->state) {
     case CONN_RESOLVING:
         conn_fail(c, ERR_TIMEOUT, "cannot reach %s: looking up the name took more than %lld s", c->name,
-                  CONN_CONNECT_US / 1000000);
+                  (long long)c->patience_us / 1000000);
         return;
     case CONN_CONNECTING:
         conn_fail(c, ERR_TIMEOUT,
                   "cannot reach %s: no answer within %lld s · is the address right, does a firewall drop it?", c->name,
-                  CONN_CONNECT_US / 1000000);
+                  (long long)c->patience_us / 1000000);
         return;
     case CONN_SECURING:
         conn_fail(c, ERR_TIMEOUT, "%s does not answer the TLS handshake · does it speak TLS on this port?", c->name);
@@ -669,7 +669,7 @@ void conn_open(struct conn *c) {
         conn_fail(c, ERR_UNSUPPORTED, "%s", c->wire->security->refused.text);
         return;
     }
-    timers_set(&c->wire->timers, &c->timer, now + CONN_CONNECT_US);
+    timers_set(&c->wire->timers, &c->timer, now + c->patience_us);
     char service[8];
     snprintf(service, sizeof service, "%u", (unsigned)c->port);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
@@ -704,6 +704,7 @@ struct conn *conn_new(struct wire *w, const char *host, uint16_t port, void *use
     c->port = port;
     c->user = user;
     c->metadata_level = c->metadata_in_use = -1;
+    c->patience_us = CONN_CONNECT_US;
     c->timer.fire = conn_on_timer;
     c->login_timer.fire = conn_on_login_timer;
     snprintf(c->host, sizeof c->host, "%s", host);

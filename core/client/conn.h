@@ -93,6 +93,7 @@ struct conn {
     int64_t answered_us;            /* the last answer */
     int64_t rtt_us;                 /* and how long it took */
     int64_t retry_at_us, backoff_us;
+    int64_t patience_us;            /* for resolving, connecting and ApiVersions; the owner may shorten it */
     struct conn_call *first, *last; /* in flight, oldest first */
     size_t n_calls;
     /* private */

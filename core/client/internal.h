@@ -106,6 +106,7 @@ struct rgroup {
     bool members_elsewhere;         /* a share or streams group: described by APIs that are not read here */
     uint32_t calls;                 /* in flight that point here */
     uint32_t describes_left;        /* of this reading */
+    bool again;                     /* this reading met what passes by itself: it is read anew */
     int64_t asked_us, commits_us;   /* commits_us: newest answer */
     struct arena members_arena, commits_arena;
     struct model_member *members;
@@ -159,6 +160,9 @@ struct reader {
     bool metadata_busy, metadata_soon, quorum_busy, configs_busy;
     int64_t metadata_asked_us, metadata_us, quorum_asked_us;
     int64_t metadata_sent_us;       /* when the newest answer was asked for */
+    int64_t quorum_us;              /* when DescribeQuorum last named a controller, 0: never */
+    int64_t patient_until_us;       /* `once`: until then what passes by itself is asked again, */
+    bool again;                     /* at the next tick */
     struct interest interest;
     uint64_t interest_n;            /* interests taken over */
     size_t sweep_at, group_sweep_at;/* where the paced rest goes on */
@@ -251,6 +255,7 @@ void reader_pass(struct reader *r);                 /* asks every broker for wha
 struct conn *reader_any_conn(struct reader *r);     /* one that is up, NULL: none */
 struct rbroker *reader_any_broker(struct reader *r); /* one that is ready, NULL: none */
 struct rbroker *reader_broker(struct reader *r, int32_t id);
+struct rbroker *reader_add_broker(struct reader *r, int32_t id);     /* NULL: too many */
 struct rbroker *reader_broker_of_metadata(struct reader *r, const struct metadata_resp_broker *m);
 bool reader_broker_ready(struct reader *r, struct rbroker *b);
 void reader_send(struct reader *r, struct conn *c, const struct proto_message *m, int version, const void *body,
@@ -259,6 +264,11 @@ void reader_send(struct reader *r, struct conn *c, const struct proto_message *m
 struct rcall reader_begin(void *ctx, const struct conn_answer *a);
 void reader_end(struct reader *r);
 void reader_changed(struct reader *r);              /* publish soon */
+/* A script has no next refresh: what a cluster still has to hear of (a new topic's leader, a coordinator that
+ * loads) is asked again for a moment.  True when it will be. */
+bool reader_again(struct reader *r);
+/* Refused, hung or gone: what it leads and coordinates cannot be read now. */
+static inline bool reader_is_silent(const struct rbroker *b) { return b->why[0] != '\0'; }
 void reader_publish(struct reader *r);              /* now */
 void reader_interest_free(struct interest *i);
 int64_t reader_interval(const struct reader *r);
@@ -273,6 +283,8 @@ void topics_tick(struct reader *r);                 /* rates into histories */
 void reader_free_topics(struct reader *r);
 struct rtopic *topics_find(struct reader *r, struct slice name);
 struct rpart *topic_part(struct rtopic *t, int32_t index);
+bool topics_leaderless(const struct reader *r);     /* some partition is still expected to get a leader; */
+void topics_give_up(struct reader *r);              /* not any more */
 
 /* reader_cluster.c */
 void cluster_ask_sizes(struct reader *r, struct rbroker *b, int64_t now);
@@ -282,6 +294,7 @@ const char *cluster_version(const struct conn *c);
 /* reader_groups.c */
 void groups_want(struct reader *r, bool tick);
 void groups_step(struct reader *r, struct rbroker *b, int64_t now);
+void groups_known(struct reader *r);                /* notes whether every list is in that can be */
 void reader_free_groups(struct reader *r);
 
 /* reader_lag.c */

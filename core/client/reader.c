@@ -28,6 +28,9 @@
 #define QUORUM_PERIOD 5     /* intervals */
 #define METADATA_PERIOD 5   /* intervals, for large clusters */
 #define METADATA_LARGE 2000 /* partitions */
+#define SEED_US 2000000      /* for one of several seeds in the first round: then the next is tried */
+#define PATIENCE_US 3000000  /* `once`: how long what passes by itself is asked again, */
+#define AGAIN_US 100000      /* and how often */
 
 int64_t reader_interval(const struct reader *r) { return r->client->config.refresh_us; }
 
@@ -36,7 +39,8 @@ int64_t reader_interval(const struct reader *r) { return r->client->config.refre
 static bool reader_settled(const struct reader *r) {
     if (r->link == LINK_DOWN)
         return true;
-    if (r->link != LINK_UP || !r->topics_known || r->in_flight > 0 || r->commits_left > 0 || r->asking)
+    if (r->link != LINK_UP || !r->topics_known || r->in_flight > 0 || r->commits_left > 0 || r->asking ||
+        r->again)
         return false;
     for (size_t i = 0; i < r->n_brokers; i++)
         if (!r->brokers[i]->gone && ((r->brokers[i]->conn != NULL && conn_is_busy(r->brokers[i]->conn)) ||
@@ -69,6 +73,16 @@ void reader_changed(struct reader *r) {
 static void reader_on_publish(struct timer *t, void *ctx) {
     (void)ctx;
     reader_publish((struct reader *)(void *)((char *)t - offsetof(struct reader, publish_timer)));
+}
+
+bool reader_again(struct reader *r) {
+    int64_t now = wire_now_us();
+    if (!r->client->config.once || r->closing || now >= r->patient_until_us)
+        return false;
+    r->metadata_soon = r->again = true;
+    if (r->tick_timer.slot == 0 || r->tick_timer.at_us > now + AGAIN_US)
+        timers_set(&r->wire->timers, &r->tick_timer, now + AGAIN_US);
+    return true;
 }
 
 /* ---- calls ---- */
@@ -134,7 +148,7 @@ struct rbroker *reader_broker(struct reader *r, int32_t id) {
     return NULL;
 }
 
-static struct rbroker *reader_add_broker(struct reader *r, int32_t id) {
+struct rbroker *reader_add_broker(struct reader *r, int32_t id) {
     if (r->n_brokers >= BROKERS_MAX)
         return NULL;
     size_t at = r->n_brokers;
@@ -236,8 +250,8 @@ static void reader_note_silence(struct reader *r) {
         if (!late)
             continue;
         reader_changed(r);
-        snprintf(b->why, sizeof b->why, "broker %d (%s) has not answered for %lld s", b->id, b->conn->name,
-                 (long long)((now - oldest) / 1000000));
+        snprintf(b->why, sizeof b->why, "broker %d has not answered for %lld s (%s)", b->id,
+                 (long long)((now - oldest) / 1000000), b->conn->name);
         if (b->silent_us == 0) {
             b->silent_us = oldest;
             change_say(r->client, LOG_ERROR, "broker %d does not answer", b->id);
@@ -277,6 +291,8 @@ static void reader_connect_seed(struct reader *r) {
     if (r->seed == NULL) {
         struct seed *s = &r->seeds[r->seed_at];
         r->seed = conn_new(r->wire, s->host, s->port, NULL);
+        if (r->n_seeds > 1 && r->seeds_failed < r->n_seeds)
+            r->seed->patience_us = SEED_US;
         if (r->link != LINK_UP)
             snprintf(r->address, sizeof r->address, "%s", r->seed->name);
     }
@@ -298,6 +314,8 @@ static void reader_seed_failed(struct reader *r, struct conn *c) {
         r->seed_at = (r->seed_at + 1) % r->n_seeds;
         struct seed *s = &r->seeds[r->seed_at];
         r->seed = conn_new(r->wire, s->host, s->port, NULL);
+        if (r->seeds_failed < r->n_seeds)
+            r->seed->patience_us = SEED_US;
         if (round) {
             r->seed->backoff_us = backoff;
             r->seed->retry_at_us = retry;
@@ -325,6 +343,8 @@ static void reader_on_up(void *ctx, struct conn *c) {
         reader_changed(r);
         return;
     }
+    if (r->patient_until_us == 0)
+        r->patient_until_us = wire_now_us() + PATIENCE_US;
     if (c == r->seed || !r->topics_known || r->link != LINK_UP)
         topics_ask_metadata(r, c);
     if (b != NULL) {
@@ -416,6 +436,9 @@ static void reader_tick(struct reader *r) {
     int64_t next = now + interval;
     if (r->link != LINK_UP && r->seed != NULL && r->seed->state == CONN_DOWN)
         next = r->seed->retry_at_us;
+    r->again = false;
+    if (r->client->config.once && r->link == LINK_UP && topics_leaderless(r) && !reader_again(r))
+        topics_give_up(r);
     if (!r->client->config.once || r->link != LINK_UP)
         timers_set(&r->wire->timers, &r->tick_timer, next > now ? next : now + 1000);
     if (r->serial == 0 || r->in_flight == 0)
@@ -547,7 +570,7 @@ void reader_reconnect(struct reader *r, const char *bootstrap) {
     r->controller = r->controller_epoch = r->metadata_controller = -1;
     r->controller_true = r->zookeeper = r->topics_known = r->groups_known = false;
     r->metadata_busy = r->quorum_busy = r->configs_busy = false;
-    r->metadata_asked_us = r->metadata_us = r->quorum_asked_us = 0;
+    r->metadata_asked_us = r->metadata_us = r->quorum_asked_us = r->quorum_us = r->patient_until_us = 0;
     r->metadata_crc = 0;
     r->commits_left = 0;
     r->in = r->out = (struct rate){0};

@@ -9,15 +9,24 @@
 
 /* ---- DescribeLogDirs ---- */
 
-/* The broker gives no sizes (an ACL, an old version): nothing waits for them any more. */
-static void sizes_missing(struct reader *r, struct rbroker *b, enum value_state state) {
-    b->bytes.state = state;
+/* Of what the broker leads, what still waits for its size waits no more; how many. */
+static size_t sizes_left(struct reader *r, const struct rbroker *b, enum value_state state) {
+    size_t left = 0;
     for (size_t i = 0; i < r->n_topics; i++)
         for (int32_t k = 0; k < r->topics_sorted[i]->n_parts; k++) {
             struct rpart *p = &r->topics_sorted[i]->parts[k];
-            if (p->leader == b->id && p->bytes.state == VALUE_WANTED)
+            if (p->leader == b->id && p->bytes.state == VALUE_WANTED) {
                 p->bytes.state = state;
+                left++;
+            }
         }
+    return left;
+}
+
+/* The broker gives no sizes (an ACL, an old version): nothing waits for them any more. */
+static void sizes_missing(struct reader *r, struct rbroker *b, enum value_state state) {
+    b->bytes.state = state;
+    sizes_left(r, b, state);
 }
 
 static void sizes_take(struct reader *r, struct rbroker *b, const struct describe_log_dirs_resp *m, int64_t at_us) {
@@ -40,10 +49,18 @@ static void sizes_take(struct reader *r, struct rbroker *b, const struct describ
             }
         }
     }
-    if (any)
-        b->bytes = (struct value){sum, at_us, VALUE_KNOWN};
-    else
+    if (!any) {
         sizes_missing(r, b, VALUE_FAILED);
+        return;
+    }
+    b->bytes = (struct value){sum, at_us, VALUE_KNOWN};
+    /* A log that is not made yet has no size.  A console looks again soon anyway. */
+    if (r->client->config.once && sizes_left(r, b, VALUE_WANTED) > 0) {
+        if (reader_again(r))
+            b->sizes_asked_us = 0;
+        else
+            sizes_left(r, b, VALUE_FAILED);
+    }
 }
 
 static void on_sizes(void *ctx, const struct conn_answer *a) {
@@ -58,7 +75,7 @@ static void on_sizes(void *ctx, const struct conn_answer *a) {
             sizes_missing(r, call.broker, VALUE_FAILED);
         arena_reset(&r->scratch);
     } else {
-        call.broker->bytes.state = VALUE_FAILED;
+        sizes_missing(r, call.broker, VALUE_FAILED);
     }
     reader_end(r);
 }
@@ -92,11 +109,13 @@ static void quorum_member(struct reader *r, const struct describe_quorum_resp_re
     b->observer = !voter;
     if (s->log_end_offset >= 0 && leader_end >= 0)
         b->quorum_lag = (struct value){leader_end - s->log_end_offset, at_us, VALUE_KNOWN};
+    else
+        b->quorum_lag.state = VALUE_FAILED;
     int64_t age = client_wall_ms() - s->last_fetch_timestamp;
     if (s->last_fetch_timestamp > 0 && s->replica_id != r->controller)
         b->fetch_age_ms = (struct value){age > 0 ? age : 0, at_us, VALUE_KNOWN};
-    else
-        b->fetch_age_ms = (struct value){0, 0, VALUE_NONE};
+    else /* its own log, or one that has not fetched from this leader yet */
+        b->fetch_age_ms = (struct value){0, 0, s->replica_id == r->controller ? VALUE_NONE : VALUE_FAILED};
 }
 
 static void quorum_take(struct reader *r, const struct describe_quorum_resp_partition *p, int64_t at_us) {
@@ -108,6 +127,7 @@ static void quorum_take(struct reader *r, const struct describe_quorum_resp_part
     r->controller = p->leader_id;
     r->controller_epoch = p->leader_epoch;
     r->controller_true = true;
+    r->quorum_us = at_us;
     int64_t leader_end = -1;
     for (int32_t i = 0; i < p->current_voters.n; i++)
         if (p->current_voters.v[i].replica_id == p->leader_id)
@@ -144,7 +164,9 @@ void cluster_ask_quorum(struct reader *r) {
         if (idle && reader_broker_ready(r, one) && (b == NULL || one->id == r->metadata_controller))
             b = one;
     }
-    if (b == NULL || waiting || conn_version(b->conn, API_DESCRIBE_QUORUM, 2) < 0)
+    /* Nor does a script's action wait behind what nobody asked for. */
+    bool wanted = r->interest.quorum || !r->client->config.once;
+    if (b == NULL || waiting || !wanted || conn_version(b->conn, API_DESCRIBE_QUORUM, 2) < 0)
         return;
     if (b->act == NULL)
         b->act = conn_new(r->wire, b->host, (uint16_t)b->port, b);

@@ -147,12 +147,12 @@ static void groups_list_take(struct reader *r, struct rbroker *b, const struct l
         groups_sort(r);
 }
 
-static void groups_known(struct reader *r) {
-    bool all = true;
+void groups_known(struct reader *r) {
+    bool all = r->n_brokers > 0;
     for (size_t i = 0; i < r->n_brokers; i++)
-        if (!r->brokers[i]->gone && r->brokers[i]->groups.state == VALUE_WANTED)
+        if (!reader_is_silent(r->brokers[i]) && r->brokers[i]->groups.state == VALUE_WANTED)
             all = false;
-    r->groups_known = all;
+    r->groups_known = r->groups_known || all;
 }
 
 static void on_list(void *ctx, const struct conn_answer *a) {
@@ -161,19 +161,22 @@ static void on_list(void *ctx, const struct conn_answer *a) {
     struct rbroker *b = call.broker;
     struct list_groups_resp m;
     b->groups_busy = false;
-    bool ok = false;
+    bool ok = false, passes = false;
     if (a->err == OK && !r->closing) {
-        ok = conn_decode(a, &r->scratch, &m) == OK && m.error_code == 0;
+        bool whole = conn_decode(a, &r->scratch, &m) == OK;
+        ok = whole && m.error_code == 0;
+        passes = whole && kafka_error_retriable(m.error_code);
         if (ok) {
             groups_list_take(r, b, &m);
             b->groups = (struct value){m.groups.n, a->at_us, VALUE_KNOWN};
         }
         arena_reset(&r->scratch);
     }
-    if (!ok)
+    if (!ok && passes && reader_again(r))
+        b->groups_asked_us = 0;
+    else if (!ok)
         b->groups.state = VALUE_FAILED;
     if (!r->closing) {
-        groups_known(r);
         groups_want(r, false);
         if (ok && reader_broker_ready(r, b))
             groups_step(r, b, wire_now_us());
@@ -210,8 +213,21 @@ static void round_answered(struct reader *r) {
 }
 
 static void group_answered(struct rgroup *g) {
-    if (g->phase == GROUP_READING && g->describes_left == 0)
-        g->phase = GROUP_COMMITTED;
+    if (g->phase != GROUP_READING || g->describes_left > 0)
+        return;
+    g->phase = g->again ? GROUP_IDLE : GROUP_COMMITTED;
+    g->asked_us = g->again ? 0 : g->asked_us;
+    g->again = false;
+}
+
+/* Its coordinator moves or loads: who asks only once asks again, the lists too. */
+static bool group_again(struct reader *r, struct rgroup *g, int16_t code) {
+    if (!kafka_error_retriable(code) || !reader_again(r))
+        return false;
+    for (size_t i = 0; i < r->n_brokers; i++)
+        r->brokers[i]->groups_asked_us = 0;
+    g->again = true;
+    return true;
 }
 
 /* One of the two questions about a group has its answer, good or bad. */
@@ -279,7 +295,10 @@ static struct rgroup *group_take_head(struct reader *r, struct slice id, int16_t
     struct rgroup *g = group_find(r, id);
     if (g == NULL)
         return NULL;
+    bool again = group_again(r, g, error);
     group_part_done(g);
+    if (again)
+        return NULL;
     g->error = error;
     if (error != 0) {
         snprintf(g->why, sizeof g->why, "describing it failed: %s", kafka_error_name(error));
@@ -407,7 +426,11 @@ static void commits_end(struct rgroup *g, int64_t at_us) {
     group_part_done(g);
 }
 
-static void group_fetch_failed(struct rgroup *g, int16_t error) {
+static void group_fetch_failed(struct reader *r, struct rgroup *g, int16_t error) {
+    if (group_again(r, g, error)) {
+        group_part_done(g);
+        return;
+    }
     g->error = error;
     g->lag.state = VALUE_FAILED;
     snprintf(g->why, sizeof g->why, "reading its offsets failed: %s", kafka_error_name(error));
@@ -415,10 +438,10 @@ static void group_fetch_failed(struct rgroup *g, int16_t error) {
     g->describes_left = 0;
 }
 
-static void group_take_old(struct rgroup *g, const struct offset_fetch_resp *m, int64_t at_us) {
+static void group_take_old(struct reader *r, struct rgroup *g, const struct offset_fetch_resp *m, int64_t at_us) {
     size_t n = 0;
     if (m->error_code != 0) {
-        group_fetch_failed(g, m->error_code);
+        group_fetch_failed(r, g, m->error_code);
         return;
     }
     for (int32_t i = 0; i < m->topics.n; i++)
@@ -436,10 +459,10 @@ static void group_take_old(struct rgroup *g, const struct offset_fetch_resp *m, 
     commits_end(g, at_us);
 }
 
-static void group_take_new(struct rgroup *g, const struct offset_fetch_resp_group *m, int64_t at_us) {
+static void group_take_new(struct reader *r, struct rgroup *g, const struct offset_fetch_resp_group *m, int64_t at_us) {
     size_t n = 0;
     if (m->error_code != 0) {
-        group_fetch_failed(g, m->error_code);
+        group_fetch_failed(r, g, m->error_code);
         return;
     }
     for (int32_t i = 0; i < m->topics.n; i++)
@@ -465,11 +488,11 @@ static void on_fetch(void *ctx, const struct conn_answer *a) {
         if (conn_decode(a, &r->scratch, &m) != OK)
             groups_failed(r, call.broker, "its broker sent malformed offsets");
         else if (call.group != NULL && !call.group->dead)
-            group_take_old(call.group, &m, a->at_us);
+            group_take_old(r, call.group, &m, a->at_us);
         for (int32_t i = 0; call.group == NULL && i < m.groups.n; i++) {
             struct rgroup *g = group_find(r, m.groups.v[i].group_id);
             if (g != NULL)
-                group_take_new(g, &m.groups.v[i], a->at_us);
+                group_take_new(r, g, &m.groups.v[i], a->at_us);
         }
         arena_reset(&r->scratch);
     } else if (!r->closing) {
@@ -561,8 +584,10 @@ static void groups_ask(struct reader *r, struct rbroker *b, struct rgroup **v, s
     groups_ask_describe(r, b, kinds[0], counts[0], false);
     groups_ask_describe(r, b, kinds[1], counts[1], true);
     groups_ask_fetch(r, b, v, n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        v[i]->again = false;
         v[i]->phase = v[i]->describes_left > 0 ? GROUP_READING : GROUP_IDLE;
+    }
 }
 
 void groups_step(struct reader *r, struct rbroker *b, int64_t now) {

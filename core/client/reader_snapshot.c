@@ -25,12 +25,12 @@ static const struct history *history_copy(struct arena *a, const struct history 
 
 struct part_sums {
     int64_t messages, bytes, at_us, bytes_at_us;
-    bool known, failed, bytes_known, rates_known, offline;
+    bool known, failed, bytes_known, rates_known, rates_failed, offline;
     enum value_state no_bytes;      /* why not, where they are not known */
     double in;
 };
 
-static void part_sum(struct part_sums *sum, const struct rpart *p) {
+static void part_sum(struct part_sums *sum, const struct model_partition *p) {
     bool here = p->start.at_us != 0 && p->end.at_us != 0;
     if (here) {
         sum->messages += p->end.v > p->start.v ? p->end.v - p->start.v : 0;
@@ -46,11 +46,18 @@ static void part_sum(struct part_sums *sum, const struct rpart *p) {
     if (p->bytes.state == VALUE_FAILED || p->bytes.state == VALUE_NONE)
         sum->no_bytes = p->bytes.state;
     sum->rates_known = sum->rates_known && p->in.state == VALUE_KNOWN;
+    sum->rates_failed = sum->rates_failed || p->in.state == VALUE_FAILED;
     sum->in += p->in.v;
     sum->offline = sum->offline || p->leader < 0;
 }
 
-static void topic_copy(struct snapshot *s, struct model_topic *to, const struct rtopic *t) {
+/* Silence is shown as silence, not by the last good value. */
+static void part_silence(struct model_partition *p) {
+    p->start.state = p->end.state = p->bytes.state = VALUE_FAILED;
+    p->in.state = VALUE_FAILED;
+}
+
+static void topic_copy(struct reader *r, struct snapshot *s, struct model_topic *to, const struct rtopic *t) {
     struct arena *a = &s->arena;
     struct part_sums sum = {.at_us = INT64_MAX,
                             .bytes_at_us = INT64_MAX,
@@ -62,6 +69,7 @@ static void topic_copy(struct snapshot *s, struct model_topic *to, const struct 
     const int32_t *nodes = copy(a, t->nodes, t->n_nodes, sizeof *t->nodes);
     if (parts == NULL)
         return;
+    const struct rbroker *leader = NULL;
     for (int32_t i = 0; i < t->n_parts; i++) {
         const struct rpart *p = &t->parts[i];
         const int32_t *at = nodes != NULL ? nodes + p->nodes_at : NULL;
@@ -77,11 +85,15 @@ static void topic_copy(struct snapshot *s, struct model_topic *to, const struct 
                                      .end = p->end,
                                      .bytes = p->bytes,
                                      .in = p->in};
+        if (leader == NULL || leader->id != p->leader)
+            leader = reader_broker(r, p->leader);
+        if (p->leader < 0 || (leader != NULL && reader_is_silent(leader)))
+            part_silence(&parts[i]);
         to->in_sync += p->n_isr;
         to->replicas += p->n_replicas;
         if (i == 0 || p->n_replicas > to->replication)
             to->replication = p->n_replicas;
-        part_sum(&sum, p);
+        part_sum(&sum, &parts[i]);
     }
     to->partitions = parts;
     to->n_partitions = t->n_parts;
@@ -90,7 +102,7 @@ static void topic_copy(struct snapshot *s, struct model_topic *to, const struct 
                              : (struct value){0, 0, unknown};
     to->bytes =
         sum.bytes_known ? (struct value){sum.bytes, sum.bytes_at_us, VALUE_KNOWN} : (struct value){0, 0, sum.no_bytes};
-    to->in = (struct rate){sum.in, sum.rates_known ? VALUE_KNOWN : VALUE_WANTED};
+    to->in = (struct rate){sum.in, sum.rates_known ? VALUE_KNOWN : sum.rates_failed ? VALUE_FAILED : VALUE_WANTED};
     to->history = history_copy(a, &t->history);
     to->trouble = sum.offline || t->error != 0 ? TROUBLE_BAD : to->in_sync < to->replicas ? TROUBLE_SOON : TROUBLE_NONE;
     if (to->trouble == TROUBLE_BAD || to->trouble == TROUBLE_SOON)
@@ -109,7 +121,7 @@ static void topics_copy(struct reader *r, struct snapshot *s) {
             at_us = r->groups_sorted[i]->lag_us;
     }
     for (size_t i = 0; i < r->n_topics; i++) {
-        topic_copy(s, &v[i], r->topics_sorted[i]);
+        topic_copy(r, s, &v[i], r->topics_sorted[i]);
         v[i].groups = (struct value){r->topics_sorted[i]->n_groups, at_us, counted ? VALUE_KNOWN : VALUE_WANTED};
     }
     s->topics.v = v;
@@ -140,7 +152,7 @@ static const struct model_member *members_copy(struct arena *a, const struct rgr
     return v;
 }
 
-static const struct model_lag *rows_copy(struct arena *a, const struct rgroup *g) {
+static struct model_lag *rows_copy(struct arena *a, const struct rgroup *g) {
     struct model_lag *v = copy(a, g->rows.v, (size_t)g->rows.n, sizeof *v);
     const uint8_t *from = NULL;
     struct slice topic = SLICE_NULL;
@@ -159,6 +171,21 @@ static const struct model_lag *rows_copy(struct arena *a, const struct rgroup *g
             v[i].member = -1;
     }
     return v;
+}
+
+/* What only the coordinator knows, is not known while that one is silent. */
+static void group_silence(struct arena *a, struct model_group *to, struct model_lag *rows, const char *why) {
+    to->why = arena_printf(a, "its coordinator is away: %s", why);
+    to->state = SLICE_NULL;
+    to->lag.state = to->n_members.state = VALUE_FAILED;
+    to->in.state = to->out.state = VALUE_FAILED;
+    if (to->trouble == TROUBLE_NONE)
+        to->trouble = TROUBLE_SOON;
+    for (int32_t i = 0; rows != NULL && i < to->rows.n; i++) {
+        rows[i].kind = LAG_UNKNOWN;
+        rows[i].committed = rows[i].lag = -1;
+        rows[i].lost = rows[i].ahead = 0;
+    }
 }
 
 static void group_copy(struct snapshot *s, struct model_group *to, const struct rgroup *g) {
@@ -188,9 +215,12 @@ static void group_copy(struct snapshot *s, struct model_group *to, const struct 
         to->trouble = TROUBLE_BAD;
     to->members.v = members_copy(a, g);
     to->members.n = to->members.v != NULL ? g->n_members : 0;
-    to->rows.v = rows_copy(a, g);
-    to->rows.n = to->rows.v != NULL ? g->rows.n : 0;
+    struct model_lag *rows = rows_copy(a, g);
+    to->rows.v = rows;
+    to->rows.n = rows != NULL ? g->rows.n : 0;
     to->history = history_copy(a, &g->history);
+    if (g->coordinator != NULL && reader_is_silent(g->coordinator))
+        group_silence(a, to, rows, g->coordinator->why);
     if (to->trouble != TROUBLE_NONE)
         s->groups_trouble++;
 }
@@ -227,8 +257,10 @@ static void brokers_copy(struct reader *r, struct snapshot *s) {
                                      .observer = b->observer,
                                      .quorum_lag = b->quorum_lag,
                                      .fetch_age_ms = b->fetch_age_ms};
-        if (b->why[0] != '\0') /* silence is shown as silence, not by the last good value */
-            v[i].answered.state = v[i].bytes.state = VALUE_FAILED;
+        if (reader_is_silent(b)) {
+            v[i].answered.state = v[i].bytes.state = v[i].groups.state = VALUE_FAILED;
+            v[i].silent_us = b->silent_us != 0 ? b->silent_us : b->gone_us;
+        }
     }
     s->brokers.v = v;
     s->brokers.n = (int32_t)r->n_brokers;
@@ -252,10 +284,19 @@ static void apis_copy(struct reader *r, struct snapshot *s) {
     s->metadata_in_use = c->metadata_in_use;
 }
 
+/* Named by an answer, but the last was long ago, or it has fallen silent since. */
+static bool controller_stale(struct reader *r) {
+    const struct rbroker *b = reader_broker(r, r->controller);
+    int64_t at_us = r->zookeeper ? r->metadata_us : r->quorum_us, now = wire_now_us();
+    return r->controller_true && ((b != NULL && b->silent_us != 0 && at_us < b->silent_us + reader_interval(r)) ||
+                                  now - at_us > 12 * reader_interval(r) + 500000);
+}
+
 struct snapshot *reader_snapshot(struct reader *r) {
     const struct client_config *config = &r->client->config;
     struct snapshot *s = snapshot_new();
     groups_count_topics(r);
+    groups_known(r);
     s->serial = ++r->serial;
     s->at_us = r->newest_us;
     s->interval_us = config->refresh_us;
@@ -270,6 +311,7 @@ struct snapshot *reader_snapshot(struct reader *r) {
     s->cluster_id = arena_dup(&s->arena, r->cluster_id);
     s->controller = r->controller;
     s->controller_true = r->controller_true;
+    s->controller_at_us = r->zookeeper ? r->metadata_us : r->quorum_us;
     s->controller_epoch = r->controller_epoch;
     s->topics_state = r->topics_known ? VALUE_KNOWN : r->link == LINK_DOWN ? VALUE_FAILED : VALUE_WANTED;
     s->groups_state = r->groups_known ? VALUE_KNOWN : r->link == LINK_DOWN ? VALUE_FAILED : VALUE_WANTED;
@@ -277,6 +319,7 @@ struct snapshot *reader_snapshot(struct reader *r) {
     s->out = r->out;
     s->in_history = history_copy(&s->arena, &r->in_history);
     brokers_copy(r, s);
+    s->controller_stale = controller_stale(r);
     topics_copy(r, s);
     groups_copy(r, s);
     apis_copy(r, s);

@@ -165,20 +165,25 @@ static void topic_take(struct reader *r, struct rtopic *t, struct metadata_resp_
         struct rpart *to = &t->parts[i];
         if (again || (to->placed && to->index != p->partition_index))
             part_new(to);
-        if (to->placed && to->leader != p->leader_id) {
+        bool moved = to->leader != p->leader_id;
+        if (to->placed && moved) {
             say_leader(r, t, to, p->leader_id, &said);
             to->leaderless_us = p->leader_id < 0 ? wire_now_us() : 0;
             to->end_asked_us = to->start_asked_us = 0;
+            struct rbroker *b = r->client->config.once ? reader_broker(r, p->leader_id) : NULL;
+            if (b != NULL) /* its sizes may be in already, without this one */
+                b->sizes_asked_us = 0;
         }
         to->placed = true;
         to->index = p->partition_index;
         to->leader = p->leader_id;
         to->leader_epoch = p->leader_epoch;
         to->error = p->error_code;
-        if (p->leader_id < 0) {
-            to->end.state = to->end.at_us != 0 ? to->end.state : VALUE_FAILED;
-            to->start.state = to->start.at_us != 0 ? to->start.state : VALUE_FAILED;
-        }
+        /* One that was just made may have none yet; one whose replicas are away has none for longer. */
+        if (p->leader_id < 0 && (p->offline_replicas.n > 0 || !reader_again(r)))
+            to->end.state = to->start.state = VALUE_FAILED;
+        else if (moved && to->end.at_us == 0)
+            to->end.state = to->start.state = VALUE_WANTED;
     }
     topic_take_nodes(t, m);
 }
@@ -213,6 +218,21 @@ static void topics_take(struct reader *r, struct metadata_resp *m) {
         topics_sort(r);
     r->n_parts = parts;
     r->topics_known = true;
+}
+
+/* Replicas on a broker that Metadata does not name: it was down before we came. */
+static void brokers_missing(struct reader *r, int64_t at_us) {
+    for (size_t i = 0; i < r->n_topics; i++)
+        for (uint32_t k = 0; k < r->topics_sorted[i]->n_nodes; k++) {
+            int32_t id = r->topics_sorted[i]->nodes[k];
+            struct rbroker *b = id >= 0 && reader_broker(r, id) == NULL ? reader_add_broker(r, id) : NULL;
+            if (b == NULL)
+                continue;
+            b->gone = true;
+            b->leads = (struct value){0, at_us, VALUE_KNOWN};
+            snprintf(b->why, sizeof b->why,
+                     "broker %d has replicas, but is not in the cluster's metadata · is it up?", id);
+        }
 }
 
 static void brokers_take(struct reader *r, const struct metadata_resp *m, int64_t at_us) {
@@ -257,6 +277,7 @@ static void metadata_take(struct reader *r, struct metadata_resp *m, int64_t at_
     r->controller_true = r->controller_true || r->zookeeper;
     topics_take(r, m);
     brokers_take(r, m, at_us);
+    brokers_missing(r, at_us);
 }
 
 static void on_metadata(void *ctx, const struct conn_answer *a) {
@@ -349,9 +370,15 @@ static void part_take_end(struct reader *r, struct rtopic *t, struct rpart *p, i
     }
 }
 
-static void part_fail(struct value *v, int64_t *seen_us, const struct conn_answer *a) {
-    v->state = VALUE_FAILED;
-    *seen_us = a->sent_us;
+static void part_fail(struct reader *r, struct rpart *p, bool latest, int16_t code, const struct conn_answer *a) {
+    bool passes = kafka_error_retriable(code);
+    r->metadata_soon = r->metadata_soon || passes;
+    if (passes && reader_again(r)) {
+        *(latest ? &p->end_asked_us : &p->start_asked_us) = 0;
+        return;
+    }
+    (latest ? &p->end : &p->start)->state = VALUE_FAILED;
+    *(latest ? &p->end_seen_us : &p->start_seen_us) = a->sent_us;
 }
 
 static void offsets_take(struct reader *r, const struct rcall *call, const struct list_offsets_resp *m,
@@ -365,9 +392,7 @@ static void offsets_take(struct reader *r, const struct rcall *call, const struc
             if (p == NULL)
                 continue;
             if (from->error_code != 0) {
-                part_fail(latest ? &p->end : &p->start, latest ? &p->end_seen_us : &p->start_seen_us, a);
-                if (kafka_error_retriable(from->error_code))
-                    r->metadata_soon = true;
+                part_fail(r, p, latest, from->error_code, a);
             } else if (latest) {
                 part_take_end(r, t, p, from->offset, a);
             } else {
@@ -388,6 +413,25 @@ static void offsets_failed(struct reader *r, const struct rcall *call) {
             if (p->leader == call->broker->id && v->state == VALUE_WANTED &&
                 (latest ? p->end_asked_us : p->start_asked_us) != 0)
                 v->state = VALUE_FAILED;
+        }
+}
+
+static bool part_awaits_leader(const struct rpart *p) { return p->leader < 0 && p->end.state == VALUE_WANTED; }
+
+bool topics_leaderless(const struct reader *r) {
+    for (size_t i = 0; i < r->n_topics; i++)
+        for (int32_t k = 0; k < r->topics_sorted[i]->n_parts; k++)
+            if (part_awaits_leader(&r->topics_sorted[i]->parts[k]))
+                return true;
+    return false;
+}
+
+void topics_give_up(struct reader *r) {
+    for (size_t i = 0; i < r->n_topics; i++)
+        for (int32_t k = 0; k < r->topics_sorted[i]->n_parts; k++) {
+            struct rpart *p = &r->topics_sorted[i]->parts[k];
+            if (part_awaits_leader(p))
+                p->end.state = p->start.state = VALUE_FAILED;
         }
 }
 

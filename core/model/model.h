@@ -50,6 +50,7 @@ struct model_broker {
     struct value bytes;             /* log dirs */
     struct value answered;          /* at_us: when it last answered; v: round trip us */
     struct slice why;               /* last failure, null: none */
+    int64_t silent_us;              /* since when it does not answer; 0: it does, or it never did */
     bool misnamed;                  /* the failure: the name that it advertises does not resolve */
     bool voter, observer;           /* DescribeQuorum */
     struct value quorum_lag;        /* log end of the leader minus its own */
@@ -131,6 +132,8 @@ struct snapshot {
     int16_t metadata_in_use, metadata_most; /* metadata.version: agreed on, possible; below 1 unknown */
     int32_t controller;             /* -1 unknown */
     bool controller_true;           /* from DescribeQuorum, or Metadata of a ZooKeeper cluster; not a guess */
+    bool controller_stale;          /* the answer is old, or the controller has been silent since */
+    int64_t controller_at_us;       /* when it was named */
     int32_t controller_epoch;
     struct { int32_t n; const struct model_broker *v; } brokers;   /* by id */
     struct { int32_t n; const struct model_topic *v; } topics;     /* by name */

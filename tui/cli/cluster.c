@@ -42,8 +42,11 @@ static void print_cluster(struct session *s, struct out *out) {
     for (int32_t i = 0; i < p->brokers.n; i++) {
         const struct model_broker *b = &p->brokers.v[i];
         out_number(out, b->id);
-        out_text(out, b->host);
-        out_number(out, b->port);
+        out_text(out, b->host.n > 0 ? b->host : SLICE_NULL);
+        if (b->host.n > 0)
+            out_number(out, b->port);
+        else
+            out_null(out);
         out_text(out, b->rack);
         out_bool(out, b->id == p->controller);
         out_bool(out, b->voter);
@@ -67,6 +70,8 @@ int cluster_run(const struct cli_options *o) {
         out_begin(&out, o);
         print_cluster(&s, &out);
         code = out_end(&out);
+        if (session_complain_brokers(&s))
+            code = EXIT_FAILED;
     }
     session_close(&s);
     return code;

@@ -127,7 +127,14 @@ static void print_members(struct look *l, const struct model_group *g) {
 
 typedef void print_fn(struct look *l, const struct model_group *g);
 
-/* A group that could not be read is told with its reason. */
+static bool is_half_known(const struct model_group *g) {
+    bool unknown = g->lag.state == VALUE_FAILED || g->n_members.state == VALUE_FAILED;
+    for (int32_t i = 0; i < g->rows.n && !unknown; i++)
+        unknown = g->rows.v[i].kind == LAG_UNKNOWN;
+    return unknown;
+}
+
+/* False: a group was not, or not wholly, read; it is told with its reason. */
 static bool print_groups(struct look *l, print_fn *print) {
     const struct snapshot *now = l->s.snapshot;
     bool good = true;
@@ -138,9 +145,24 @@ static bool print_groups(struct look *l, print_fn *print) {
         print(l, g);
         if (g->error != 0)
             cli_complain("group %.*s: %.*s", SLICE_ARG(g->id), SLICE_ARG(g->why));
-        good = good && g->error == 0;
+        else if (is_half_known(g))
+            cli_complain("group %.*s: not all of it is known%s%.*s", SLICE_ARG(g->id), g->why.n > 0 ? ": " : "",
+                         SLICE_ARG(g->why));
+        else
+            continue;
+        good = false;
     }
     return good;
+}
+
+/* A broker that does not answer may coordinate groups that nobody else knows. */
+static bool lists_are_whole(const struct session *s) {
+    for (int32_t i = 0; i < s->snapshot->brokers.n; i++)
+        if (s->snapshot->brokers.v[i].groups.state == VALUE_FAILED) {
+            cli_complain("groups that a silent broker coordinates are missing here");
+            return false;
+        }
+    return true;
 }
 
 static int look(const struct cli_options *o, print_fn *print, const struct out_column *columns, size_t n_columns) {
@@ -160,8 +182,13 @@ static int look(const struct cli_options *o, print_fn *print, const struct out_c
             out_section(&l.out, NULL, columns, n_columns);
             bool good = print_groups(&l, print);
             code = out_end(&l.out);
-            if (!names_all_found(&l.names, "group") || !good)
+            bool found = names_all_found(&l.names, "group");
+            if (!found || names_open(&l.names))
+                found = lists_are_whole(&l.s) && found;
+            if (!found || !good) {
+                session_complain_brokers(&l.s);
                 code = EXIT_FAILED;
+            }
         }
         session_close(&l.s);
     }

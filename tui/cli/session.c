@@ -133,6 +133,16 @@ void session_reason(const struct session *s, char *out, size_t out_size) {
             snprintf(out, out_size, ": %.*s", SLICE_ARG(s->snapshot->brokers.v[i].why));
 }
 
+bool session_complain_brokers(const struct session *s) {
+    bool any = false;
+    for (int32_t i = 0; s->snapshot != NULL && i < s->snapshot->brokers.n; i++)
+        if (s->snapshot->brokers.v[i].why.n > 0) {
+            cli_complain("%.*s", SLICE_ARG(s->snapshot->brokers.v[i].why));
+            any = true;
+        }
+    return any;
+}
+
 bool session_wait(struct session *s, session_done_fn *done, void *ctx, const char *what) {
     int64_t deadline = session_now_ms() + s->options->timeout_ms;
     while (!done(s, ctx)) {

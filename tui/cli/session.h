@@ -22,6 +22,8 @@ struct session {
 /* Complains by itself; false: nothing is left open. */
 bool session_open(struct session *s, const struct cli_options *o);
 void session_close(struct session *s);
+/* Says on stderr which brokers do not answer; false: none. */
+bool session_complain_brokers(const struct session *s);
 /* ": " and why a broker cannot be reached; "" when all can, as far as the newest snapshot knows. */
 void session_reason(const struct session *s, char *out, size_t out_size);
 

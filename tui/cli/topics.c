@@ -25,10 +25,40 @@ static bool offsets_are_here(struct session *s, void *ctx) {
         return false;
     for (int32_t i = 0; i < s->snapshot->topics.n; i++) {
         const struct model_topic *t = &s->snapshot->topics.v[i];
-        if (t->error == 0 && (t->messages.state == VALUE_WANTED || t->bytes.state == VALUE_WANTED) && is_asked(l, t))
+        if (t->error != 0 || !is_asked(l, t))
+            continue;
+        if (t->messages.state == VALUE_WANTED || t->bytes.state == VALUE_WANTED)
             return false;
+        for (int32_t k = 0; k < t->n_partitions; k++) /* of a topic that is half failed too */
+            if (t->partitions[k].end.state == VALUE_WANTED || t->partitions[k].start.state == VALUE_WANTED)
+                return false;
     }
     return true;
+}
+
+/* False when offsets of a topic that is asked for are not known; says which, and why. */
+static bool all_known(struct look *l) {
+    const struct snapshot *now = l->s.snapshot;
+    int unknown = 0;
+    for (int32_t i = 0; i < now->topics.n; i++) {
+        const struct model_topic *t = &now->topics.v[i];
+        if (t->messages.state != VALUE_FAILED || t->error != 0 || !is_asked(l, t))
+            continue;
+        int32_t n = 0, first = -1;
+        for (int32_t k = 0; k < t->n_partitions; k++)
+            if (t->partitions[k].leader < 0 && n++ == 0)
+                first = t->partitions[k].index;
+        if (++unknown > 3)
+            continue;
+        if (n > 0)
+            cli_complain("topic %.*s: %d of its partitions have no leader, the first is %d", SLICE_ARG(t->name), (int)n,
+                         (int)first);
+        else
+            cli_complain("topic %.*s: not all of its offsets are known", SLICE_ARG(t->name));
+    }
+    if (unknown > 3)
+        cli_complain("... and %d more topics like these", unknown - 3);
+    return unknown == 0;
 }
 
 static const struct out_column list_columns[] = {
@@ -147,7 +177,10 @@ static int look(const struct cli_options *o, bool (*print)(struct look *l)) {
             out_begin(&l.out, o);
             bool good = print(&l);
             code = out_end(&l.out);
-            if (!names_all_found(&l.names, "topic") || !good)
+            bool known = all_known(&l);
+            if (!known)
+                session_complain_brokers(&l.s);
+            if (!names_all_found(&l.names, "topic") || !good || !known)
                 code = EXIT_FAILED;
         }
         session_close(&l.s);

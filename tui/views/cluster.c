@@ -10,7 +10,7 @@
 struct broker_row {
     const struct model_broker *b;
     char address[300];
-    bool controller, silent;
+    bool controller, stale, silent;
 };
 struct cluster {
     struct view view;
@@ -38,16 +38,21 @@ static void get_id(const void *row, const struct look_env *env, struct out_cell 
 
 static void get_address(const void *row, const struct look_env *env, struct out_cell *out) {
     (void)env;
-    out->foreign = slice_cstr(((const struct broker_row *)row)->address);
+    const struct broker_row *r = row;
+    out->foreign = slice_cstr(r->address);
     out->is_text = out->middle = true;
+    if (r->b->host.n == 0) { /* known by its replicas only */
+        out->foreign = SLICE_NULL;
+        out->state = VALUE_NONE;
+    }
 }
 
 static void get_role(const void *row, const struct look_env *env, struct out_cell *out) {
     const struct broker_row *r = row;
     (void)env;
     snprintf(out->text, sizeof out->text, "%s%s", r->b->voter ? "voter" : r->b->observer ? "observer" : "broker",
-             r->controller ? " CONTROLLER" : "");
-    out->role = r->controller ? ROLE_accent : ROLE_text;
+             !r->controller ? "" : r->stale ? " CONTROLLER?" : " CONTROLLER");
+    out->role = r->controller && r->stale ? ROLE_bad : r->controller ? ROLE_accent : ROLE_text;
     out->sort = r->controller;
 }
 
@@ -102,12 +107,20 @@ static void get_fetch_age(const void *row, const struct look_env *env, struct ou
 /* Round trips jitter; what is steady on a quiet network is their order of size. */
 static void get_round_trip(const void *row, const struct look_env *env, struct out_cell *out) {
     const struct broker_row *r = row;
+    char age[FORMAT_SIZE];
     put(&r->b->answered, out);
+    int64_t since = r->b->silent_us ? r->b->silent_us : r->silent ? r->b->answered.at_us : 0;
+    if (since) { /* how long already */
+        out->state = VALUE_KNOWN;
+        out->at_us = env->now_us;
+        snprintf(out->text, sizeof out->text, "> %.*s", (int)sizeof out->text - 3,
+                 fmt_age(age, (env->now_us - since) / 1000000 * 1000000));
+        out->role = ROLE_bad;
+        return;
+    }
     if (r->b->answered.state != VALUE_KNOWN)
         return;
-    if (r->silent)
-        fmt_age(out->text, env->now_us - r->b->answered.at_us);
-    else if (env->exact)
+    if (env->exact)
         fmt_took(out->text, r->b->answered.v);
     else
         snprintf(out->text, sizeof out->text, "< %s",
@@ -116,12 +129,24 @@ static void get_round_trip(const void *row, const struct look_env *env, struct o
                  : r->b->answered.v < 100000  ? "100 ms"
                  : r->b->answered.v < 1000000 ? "1 s"
                                               : "10 s");
-    out->role = r->silent ? ROLE_bad : ROLE_number;
+    out->role = ROLE_number;
+}
+
+/* Without the words that its row says already. */
+static struct slice broker_cause(const struct model_broker *b) {
+    char own[24];
+    int n = snprintf(own, sizeof own, "broker %" PRId32, b->id);
+    struct slice why = b->why;
+    if (why.n > (size_t)n + 2 && memcmp(why.p, own, (size_t)n) == 0)
+        why = slice_of(why.p + n, why.n - (size_t)n);
+    while (why.n > 0 && (why.p[0] == ':' || why.p[0] == ' '))
+        why = slice_of(why.p + 1, why.n - 1);
+    return why;
 }
 
 static void get_why(const void *row, const struct look_env *env, struct out_cell *out) {
     (void)env;
-    out->foreign = ((const struct broker_row *)row)->b->why;
+    out->foreign = broker_cause(((const struct broker_row *)row)->b);
     out->is_text = true;
     out->role = ROLE_bad;
     if (!out->foreign.p)
@@ -163,7 +188,8 @@ static void cluster_data(struct view *v, struct ui *u) {
     for (int32_t i = 0; i < s->brokers.n; i++) {
         const struct model_broker *b = &s->brokers.v[i];
         struct broker_row *r = &me->rows[i];
-        *r = (struct broker_row){.b = b, .controller = b->id == s->controller && s->controller_true};
+        *r = (struct broker_row){.b = b, .controller = b->id == s->controller && s->controller_true,
+                                 .stale = s->controller_stale};
         snprintf(r->address, sizeof r->address, "%.*s:%" PRId32, (int)(b->host.n < 250 ? b->host.n : 250),
                  b->host.p ? (const char *)b->host.p : "", b->port);
         r->silent = b->answered.state == VALUE_KNOWN && s->interval_us > 0 &&
@@ -192,7 +218,7 @@ static int label(struct canvas *c, int y, int x, int end, const char *name, stru
 /* Who and what: version, id, controller, voters. */
 static void paint_who(struct ui *u, struct canvas *c, int y, int x, int end) {
     const struct snapshot *s = u->snap;
-    char text[80];
+    char text[80], age[FORMAT_SIZE];
     int voters = 0, observers = 0;
     for (int32_t i = 0; i < s->brokers.n; i++) {
         voters += s->brokers.v[i].voter;
@@ -203,6 +229,9 @@ static void paint_who(struct ui *u, struct canvas *c, int y, int x, int end) {
     x = label(c, y, x, end, "cluster", s->cluster_id.n ? s->cluster_id : SLICE_NULL, "…");
     if (!s->controller_true || s->controller < 0)
         snprintf(text, sizeof text, "–");
+    else if (s->controller_stale)
+        snprintf(text, sizeof text, "? (was %" PRId32 ", %s ago)", s->controller,
+                 fmt_age(age, (u->env.now_us - s->controller_at_us) / 1000000 * 1000000));
     else if (s->controller_epoch >= 0)
         snprintf(text, sizeof text, "%" PRId32 ", epoch %" PRId32, s->controller, s->controller_epoch);
     else
@@ -299,6 +328,14 @@ static void paint_embedded(struct ui *u, struct canvas *c, int y, int x, int end
     }
 }
 
+/* Whose sentence stands below the table: the selected one's, else the first that has one. */
+static const struct broker_row *row_in_trouble(const struct cluster *me) {
+    const struct broker_row *row = table_selected(&me->table);
+    for (int i = 0; i < me->table.n && !(row && row->b->why.n); i++)
+        row = table_row(&me->table, i);
+    return row && row->b->why.n ? row : NULL;
+}
+
 static void cluster_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
     struct cluster *me = (struct cluster *)v;
     int y = r.y, x = r.x + 1, end = r.x + r.w - 1;
@@ -319,11 +356,9 @@ static void cluster_paint(struct view *v, struct ui *u, struct canvas *c, struct
     y += r.h >= 12;
     table_paint(&me->table, c, (struct rect){y, r.x, r.y + r.h - y, r.w}, &u->env);
     y += 1 + me->table.n;
-    const struct broker_row *row = table_selected(&me->table);
-    if (row && row->b->why.n && y < r.y + r.h) {
-        int used = canvas_printf(c, y, r.x + 3, r.w - 4, ROLE_dim, "%" PRId32 ": ", row->b->id);
-        canvas_put_foreign(c, y++, r.x + 3 + used, r.w - 4 - used, ROLE_bad, row->b->why);
-    }
+    const struct broker_row *row = row_in_trouble(me);
+    if (row && y < r.y + r.h)
+        canvas_put_foreign(c, y++, r.x + 3, r.w - 4, ROLE_bad, row->b->why);
     y++;
     if (u->snap->in_history && r.y + r.h - y >= 6) {
         int h = r.y + r.h - y < 22 ? r.y + r.h - y : 22;

@@ -25,7 +25,7 @@ void group_state_cell(const struct model_group *g, struct out_cell *out) {
         return;
     }
     if (!g->state.p) {
-        out->state = VALUE_WANTED;
+        out->state = g->why.p ? VALUE_FAILED : VALUE_WANTED;
         return;
     }
     /* The state is a word of the broker: only known letters are taken into our own text. */

@@ -287,6 +287,9 @@ static void tab_count(struct ui *u, enum view_id id, struct frame_tab *tab) {
             tab->soon += s->groups.v[i].trouble == TROUBLE_SOON;
         }
         state = s->groups_state;
+    } else if (id == VIEW_cluster) {
+        for (int32_t i = 0; i < s->brokers.n; i++)
+            tab->trouble += s->brokers.v[i].why.n > 0;
     } else if (id == VIEW_changes) {
         n = (int64_t)u->changes.n;
     }
