@@ -589,6 +589,8 @@ enum err client_seeds(const char *bootstrap, struct seed **out, size_t *out_n, s
         struct seed s;
         char *one = mem_strndup(slice_of(at, len));
         enum err err = len == 0 ? OK : addr_split(one, 9092, s.host, &s.port, e);
+        if (err == OK && len > 0 && s.port == 0)
+            err = error_set(e, ERR_USAGE, "\"%s\": nobody listens at port 0; Kafka's is 9092", one);
         free(one);
         if (err != OK) {
             free(seeds);

@@ -387,12 +387,39 @@ static void test_shell_words(void **state) {
     buf_fini(&b);
 }
 
+/* A sentence that is longer than the line is told whole, between words. */
+static void test_long_message(void **state) {
+    static const char *const sentence = "cannot reach kafka-1.example:9092: connection refused \xc2\xb7 is the broker "
+                                        "up? \xc2\xb7 R tries again, or :connect goes to another";
+    (void)state;
+    for (int ascii = 0; ascii < 2; ascii++) {
+        struct canvas c;
+        struct buf b = {0}, words = {0};
+        canvas_init(&c, 62, 6, ascii);
+        canvas_clear(&c);
+        assert_int_equal(frame_message_rows(&c, "short"), 1);
+        assert_int_equal(frame_message_rows(&c, sentence), 2);
+        frame_message(&c, 4, ROLE_bad, sentence);
+        canvas_text(&c, &b);
+        buf_put_u8(&b, 0);
+        for (const char *at = (const char *)b.p; *(at += strspn(at, " \n")); at += strcspn(at, " \n"))
+            buf_printf(&words, "%s%.*s", words.n ? " " : "", (int)strcspn(at, " \n"), at);
+        buf_put_u8(&words, 0);
+        assert_string_equal((char *)words.p, ascii ? "cannot reach kafka-1.example:9092: connection refused . is the "
+                                                     "broker up? . R tries again, or :connect goes to another"
+                                                   : sentence);
+        buf_fini(&b);
+        buf_fini(&words);
+        canvas_fini(&c);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_format), cmocka_unit_test(test_selection_stays_on_its_key), cmocka_unit_test(test_order),
         cmocka_unit_test(test_filter), cmocka_unit_test(test_edit), cmocka_unit_test(test_json),
         cmocka_unit_test(test_shell_words), cmocka_unit_test(test_columns_of_the_user),
-        cmocka_unit_test(test_columns_panel), cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_columns_panel), cmocka_unit_test(test_marks), cmocka_unit_test(test_long_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "tui/ui/frame.h"
 
 #include "core/base/text.h"
+#include "tui/ui/block.h"
 #include "tui/ui/chart.h"
 
 #include <stdio.h>
@@ -183,17 +184,37 @@ void frame_hints(struct canvas *c, int y, const struct frame_hint *hints, int n)
     }
 }
 
-void frame_message(struct canvas *c, int y, enum role role, const char *text) {
-    struct buf safe = {0};
-    canvas_fill(c, y, 0, c->w, role, ' ');
-    if (c->ascii) { /* our own glyphs in it have ASCII forms, which the foreign path does not know */
+/* Whole, between words, in up to FRAME_MESSAGE_ROWS lines; our own glyphs have ASCII forms, which the foreign path
+ * does not know. */
+static void message_block(const struct canvas *c, struct block *b, enum role role, const char *text) {
+    *b = (struct block){.words = true};
+    if (c->ascii) {
+        struct buf safe = {0};
         text_sanitize(&safe, slice_cstr(text), 2000);
         buf_put_u8(&safe, 0);
-        canvas_put(c, y, 1, c->w - 2, role, (const char *)safe.p);
+        block_own(b, role, (const char *)safe.p);
+        buf_fini(&safe);
     } else {
-        canvas_put_foreign(c, y, 1, c->w - 2, role, slice_cstr(text));
+        block_foreign(b, role, slice_cstr(text));
     }
-    buf_fini(&safe);
+}
+
+int frame_message_rows(const struct canvas *c, const char *text) {
+    struct block b;
+    message_block(c, &b, ROLE_text, text);
+    int rows = block_rows(&b, c, c->w - 2, true);
+    block_fini(&b);
+    return rows < 1 ? 1 : rows < FRAME_MESSAGE_ROWS ? rows : FRAME_MESSAGE_ROWS;
+}
+
+void frame_message(struct canvas *c, int y, enum role role, const char *text) {
+    struct block b;
+    int rows = frame_message_rows(c, text);
+    message_block(c, &b, role, text);
+    for (int i = 0; i < rows; i++)
+        canvas_fill(c, y - i, 0, c->w, role, ' ');
+    block_paint(&b, c, (struct rect){y - rows + 1, 1, rows, c->w - 2}, 0, 0, true);
+    block_fini(&b);
 }
 
 struct rect frame_panel(struct canvas *c, struct rect r, const char *title, const char *foot) {

@@ -24,6 +24,9 @@ void frame_status(struct canvas *c, int y, const struct snapshot *s, const struc
 /* marked: how many rows are, in words, "" none.  Returns the column after the last tab. */
 int frame_tabs(struct canvas *c, int y, struct frame_tab *tabs, int n, const char *filter, const char *marked);
 void frame_hints(struct canvas *c, int y, const struct frame_hint *hints, int n);
+/* A sentence in as many lines as it needs, FRAME_MESSAGE_ROWS at most; y is the last of them. */
+#define FRAME_MESSAGE_ROWS 3
+int frame_message_rows(const struct canvas *c, const char *text);
 void frame_message(struct canvas *c, int y, enum role role, const char *text);
 /* Sub tabs of an opened view: "Partitions 12 !1  Groups 7". */
 void frame_subtabs(struct canvas *c, int y, const struct frame_tab *tabs, int n);

@@ -342,11 +342,10 @@ static void cluster_paint(struct view *v, struct ui *u, struct canvas *c, struct
     if (r.h < 4)
         return;
     if (u->snap->brokers.n == 0) {
-        struct slice why = u->snap->why;
-        if (why.n == 0)
-            frame_nothing(c, r, "asking who is there …", "");
+        if (u->snap->link == LINK_DOWN)
+            ui_paint_no_link(u, c, r);
         else
-            canvas_put_foreign(c, r.y + r.h * 2 / 5, x + 1, r.w - 4, ROLE_bad, why);
+            frame_nothing(c, r, "asking who is there …", "");
         return;
     }
     paint_who(u, c, y++, x, end);

@@ -174,6 +174,10 @@ static struct table *groups_table(struct view *v) { return &((struct groups *)v)
 
 static void groups_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
     struct table *t = &((struct groups *)v)->table;
+    if (u->snap->groups.n == 0 && u->snap->link == LINK_DOWN) {
+        ui_paint_no_link(u, c, r);
+        return;
+    }
     table_paint(t, c, r, &u->env);
     if (t->n == 0 && t->filter[0])
         ui_paint_no_match(u, c, r, "group");

@@ -163,23 +163,6 @@ static void paint_first_run(struct ui *u, struct canvas *c, struct rect r) {
     canvas_put(c, y + 5, x + at, w - at, ROLE_dim, " -L");
 }
 
-static void paint_no_link(struct ui *u, struct canvas *c, struct rect r) {
-    struct slice why = u->snap->why.n ? u->snap->why : SLICE("the cluster does not answer");
-    int w = canvas_foreign_width(c, why, r.w), most = r.w < 100 ? r.w - 4 : 96;
-    w = w < 54 ? 54 : w < most ? w : most;
-    int x = r.x + (r.w - w > 2 ? (r.w - w) / 2 : 1), y = r.y + r.h * 2 / 5, used;
-    struct block b = {.words = true};
-    block_foreign(&b, ROLE_bad, why);
-    int h = block_rows(&b, c, w, true);
-    block_paint(&b, c, (struct rect){y - h + 1, x, h, w}, 0, 0, true);
-    block_fini(&b);
-    char key[24];
-    used = canvas_put(c, y + 2, x, r.w - x, ROLE_hint_key, ui_key(u, "retry", key));
-    used += canvas_put(c, y + 2, x + used, r.w - x - used, ROLE_text, " tries again   ");
-    used += canvas_put(c, y + 2, x + used, r.w - x - used, ROLE_hint_key, ":connect");
-    canvas_put(c, y + 2, x + used, r.w - x - used, ROLE_text, " HOST:PORT goes to another");
-}
-
 static void paint_connecting(struct ui *u, struct canvas *c, struct rect r) {
     struct slice address = u->snap->address.n ? u->snap->address : slice_cstr(u->address);
     int w = canvas_foreign_width(c, address, r.w) + 11, y = r.y + (r.h - 2) * 2 / 5;
@@ -194,7 +177,7 @@ static void topics_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     const struct snapshot *s = u->snap;
     int hidden = 0;
     if (s->topics.n == 0 && s->link == LINK_DOWN) {
-        paint_no_link(u, c, r);
+        ui_paint_no_link(u, c, r);
         return;
     }
     for (int32_t i = 0; i < s->topics.n; i++)

@@ -326,9 +326,37 @@ static bool ui_tells_why(const struct ui *u) {
            (!u->message[0] || u->message_role == ROLE_text);
 }
 
-struct rect ui_body(const struct ui *u, const struct canvas *c) {
-    int h = c->h - 3 - (u->message[0] || ui_tells_why(u) ? 1 : 0);
-    return (struct rect){2, 0, h < 0 ? 0 : h, c->w};
+/* What stands above the hints, null nothing.  The buffer is the caller's to free. */
+static const char *ui_sentence(struct ui *u, struct buf *why, enum role *role) {
+    if (!ui_tells_why(u) || (u->snap->link != LINK_DOWN && u->message[0])) {
+        *role = u->message_role;
+        return u->message[0] ? u->message : NULL;
+    }
+    char key[24];
+    struct slice broker = ui_broker_why(u), text = broker.n > 0 ? broker : u->snap->why;
+    *role = ROLE_bad;
+    buf_put(why, text.p, text.n < 400 ? text.n : 400);
+    if (broker.n == 0)
+        buf_printf(why, " · %s tries again", ui_key(u, "retry", key));
+    buf_put_u8(why, 0);
+    return (const char *)why->p;
+}
+
+void ui_paint_no_link(struct ui *u, struct canvas *c, struct rect r) {
+    struct slice why = u->snap->why.n ? u->snap->why : SLICE("the cluster does not answer");
+    int w = canvas_foreign_width(c, why, r.w), most = r.w < 100 ? r.w - 4 : 96;
+    w = w < 54 ? 54 : w < most ? w : most;
+    int x = r.x + (r.w - w > 2 ? (r.w - w) / 2 : 1), y = r.y + r.h * 2 / 5, used;
+    struct block b = {.words = true};
+    block_foreign(&b, ROLE_bad, why);
+    int h = block_rows(&b, c, w, true);
+    block_paint(&b, c, (struct rect){y - h + 1, x, h, w}, 0, 0, true);
+    block_fini(&b);
+    char key[24];
+    used = canvas_put(c, y + 2, x, r.w - x, ROLE_hint_key, ui_key(u, "retry", key));
+    used += canvas_put(c, y + 2, x + used, r.w - x - used, ROLE_text, " tries again   ");
+    used += canvas_put(c, y + 2, x + used, r.w - x - used, ROLE_hint_key, ":connect");
+    canvas_put(c, y + 2, x + used, r.w - x - used, ROLE_text, " HOST:PORT goes to another");
 }
 
 void ui_paint(struct ui *u, struct canvas *c) {
@@ -350,20 +378,13 @@ void ui_paint(struct ui *u, struct canvas *c) {
     else if (t && t->n_marked)
         snprintf(marked, sizeof marked, "%d marked", t->n_marked);
     frame_tabs(c, 1, tabs, VIEW_TABS, t ? t->filter : NULL, marked);
-    struct rect body = ui_body(u, c);
+    struct buf why = {0};
+    enum role role;
+    const char *sentence = ui_sentence(u, &why, &role);
+    struct rect body = {2, 0, c->h - 3 - (sentence ? frame_message_rows(c, sentence) : 0), c->w};
     if (body.h > 0)
         v->ops->paint(v, u, c, body);
-    if (ui_tells_why(u) && (u->snap->link == LINK_DOWN || !u->message[0])) {
-        struct buf why = {0};
-        struct slice broker = ui_broker_why(u), text = broker.n > 0 ? broker : u->snap->why;
-        buf_put(&why, text.p, text.n < 400 ? text.n : 400);
-        char key[24];
-        if (broker.n == 0)
-            buf_printf(&why, " · %s tries again", ui_key(u, "retry", key));
-        buf_put_u8(&why, 0);
-        frame_message(c, c->h - 2, ROLE_bad, (const char *)why.p);
-        buf_fini(&why);
-    } else if (u->message[0]) {
-        frame_message(c, c->h - 2, u->message_role, u->message);
-    }
+    if (sentence)
+        frame_message(c, c->h - 2, role, sentence);
+    buf_fini(&why);
 }

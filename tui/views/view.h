@@ -145,12 +145,12 @@ void ui_copy_marked(struct ui *u, const struct table *t);
 /* The first key of a command as a person spells it; unbound: ":command". */
 const char *ui_key(const struct ui *u, const char *command, char out[24]);
 /* "no topic matches · Esc shows all" in the middle of an empty list. */
+void ui_paint_no_link(struct ui *u, struct canvas *c, struct rect r);     /* nothing was ever read, and why */
 void ui_paint_no_match(const struct ui *u, struct canvas *c, struct rect r, const char *what);
 void ui_interest(struct ui *u);
 void ui_tick(struct ui *u);                                  /* the client woke us, or ui_tick_us has passed */
 int64_t ui_tick_us(struct ui *u);                            /* INT64_MAX: nothing to wait for */
 void ui_paint(struct ui *u, struct canvas *c);               /* all but hints, prompt, dialog */
-struct rect ui_body(const struct ui *u, const struct canvas *c);
 const char *view_title(enum view_id id);
 void notes_add(struct notes *n, int64_t wall_ms, int level, const char *text);
 
