@@ -118,10 +118,11 @@ struct rgroup {
     struct rrows { struct arena arena; struct model_lag *v; int32_t n, n_topics; } rows, next;
     struct value lag;
     int64_t lag_us;                 /* when it was judged */
-    int32_t growing;                /* judgements in a row in which the lag grew */
-    int64_t base_sum, base_us;      /* of commits, for the rate */
-    int32_t base_n;
-    struct rate in, out;
+    int32_t growing;                /* judgements in a row in which the lag grew, */
+    int64_t growing_us;             /* the first of them */
+    struct steps commits_sum;       /* of n_summed partitions */
+    int32_t n_summed;
+    struct rate in;
     enum trouble trouble;
     struct history history;
 };

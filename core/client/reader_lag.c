@@ -202,13 +202,15 @@ static bool group_ready(struct reader *r, const struct rgroup *g) {
 }
 
 static void group_trouble(struct rgroup *g, int64_t before, bool had, bool lost, bool ahead) {
-    if (had && g->lag.v > before && g->lag.v > 0)
-        g->growing++;
-    else
+    if (!had || g->lag.v <= before)
         g->growing = 0;
+    else if (g->growing++ == 0)
+        g->growing_us = g->lag_us;
     bool members = g->n_members > 0;
     bool balancing = strncmp(g->state, "Preparing", 9) == 0 || strncmp(g->state, "Completing", 10) == 0;
-    if (lost || g->growing >= GROWING || (ahead && members))
+    /* Between two commits every lag grows. */
+    bool grows = g->growing >= GROWING && g->lag_us - g->growing_us >= STEPS_STILL_US;
+    if (lost || grows || (ahead && members))
         g->trouble = TROUBLE_BAD;
     else if (balancing || ahead || (!members && g->described && g->lag.v > 0))
         g->trouble = TROUBLE_SOON;
@@ -276,17 +278,10 @@ static void group_judge(struct reader *r, struct rgroup *g) {
     if (g->lag.state == VALUE_KNOWN)
         history_push(&g->history, (double)sum.lag);
     g->in = sum.rated ? (struct rate){sum.in, VALUE_KNOWN} : (struct rate){0, VALUE_WANTED};
-    if (g->base_us == 0 || g->base_n != sum.n_commits || sum.commits < g->base_sum) {
-        g->out = (struct rate){0, VALUE_WANTED};
-        g->base_us = 0;
-    }
-    if (g->base_us == 0 || g->commits_us - g->base_us >= reader_interval(r) * 3 / 4) {
-        if (g->base_us != 0)
-            g->out = rate_between(g->base_sum, g->base_us, sum.commits, g->commits_us);
-        g->base_sum = sum.commits;
-        g->base_us = g->commits_us;
-        g->base_n = sum.n_commits;
-    }
+    if (g->n_summed != sum.n_commits)
+        g->commits_sum = (struct steps){0};
+    g->n_summed = sum.n_commits;
+    steps_take(&g->commits_sum, sum.commits, g->commits_us);
     group_trouble(g, before, had, sum.lost, sum.ahead);
     r->group_topics_changed = true;
 }
@@ -337,8 +332,8 @@ void groups_tick(struct reader *r) {
             group_judge(r, g);
         else if (g->phase == GROUP_READING && now - g->asked_us > 2 * CONN_ANSWER_US)
             g->phase = GROUP_IDLE; /* its broker answered, but not about this group */
-        if (g->out.state == VALUE_KNOWN) {
-            out += g->out.v;
+        if (g->commits_sum.rate.state == VALUE_KNOWN) {
+            out += g->commits_sum.rate.v;
             any = true;
         }
     }

@@ -201,7 +201,7 @@ static void group_copy(struct snapshot *s, struct model_group *to, const struct 
                                .trouble = g->trouble,
                                .lag = g->lag,
                                .in = g->in,
-                               .out = g->out,
+                               .out = g->commits_sum.rate,
                                .at_us = g->lag_us};
     enum value_state unknown = g->why[0] != '\0' ? VALUE_FAILED : VALUE_WANTED;
     to->n_members = (struct value){0, 0, g->members_elsewhere ? VALUE_NONE : unknown};

@@ -39,6 +39,16 @@ void history_push(struct history *h, double v);
 /* From two readings of a counter.  A counter that went back (deleted and made
  * again, truncated) and a time that did not pass give VALUE_WANTED: no rate yet. */
 struct rate rate_between(int64_t v0, int64_t at0_us, int64_t v1, int64_t at1_us);
+/* How fast something goes that moves in steps: a consumer commits every 5 s (auto.commit.interval.ms) and is looked at
+ * every second.  The rate is that from one step to the next and stays while none comes; 0 after STEPS_STILL_US without.
+ * Before the second step it is not known.  All zero: begins. */
+#define STEPS_STILL_US 12000000
+struct steps {
+    int64_t v, at_us;           /* of the last step, or of the first look; at_us 0: none */
+    bool stepped;
+    struct rate rate;
+};
+void steps_take(struct steps *s, int64_t v, int64_t at_us);
 
 struct model_broker {
     int32_t id;

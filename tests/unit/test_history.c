@@ -58,10 +58,34 @@ static void test_find(void **state) {
     snapshot_unref(NULL);
 }
 
+/* A consumer that commits every 5 s, looked at every second: its rate stays between the steps, a rest ends it. */
+static void test_steps(void **state) {
+    struct steps s = {0};
+    int64_t at_us = 1000000, v = 100;
+    (void)state;
+    for (int second = 0; second < 30; second++, at_us += 1000000) {
+        v += second % 5 == 3 ? 500 : 0;
+        steps_take(&s, v, at_us);
+        assert_int_equal(s.rate.state, second < 8 ? VALUE_WANTED : VALUE_KNOWN);
+        if (second >= 8)
+            assert_true(s.rate.v > 99.9 && s.rate.v < 100.1);
+    }
+    for (int second = 0; second < 12; second++, at_us += 1000000)
+        steps_take(&s, v, at_us);
+    assert_true(s.rate.state == VALUE_KNOWN && s.rate.v == 0);
+    at_us += 3600 * (int64_t)1000000;
+    steps_take(&s, v, at_us);
+    steps_take(&s, v + 1200, at_us + 1000000); /* after an hour: not 1200 an hour, and not all in one second */
+    assert_true(s.rate.v > 50 && s.rate.v < 150);
+    steps_take(&s, 3, at_us + 2000000); /* reset to the beginning */
+    assert_int_equal(s.rate.state, VALUE_WANTED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_push_keeps_the_newest),
         cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_steps),
         cmocka_unit_test(test_find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
