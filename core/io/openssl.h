@@ -42,7 +42,6 @@ enum err openssl_load(struct error *e) WEIR_MUST_CHECK;
 #define ERR_peek_last_error(...) openssl.ERR_peek_last_error(__VA_ARGS__)
 #define ERR_reason_error_string(...) openssl.ERR_reason_error_string(__VA_ARGS__)
 #define EVP_Digest(...) openssl.EVP_Digest(__VA_ARGS__)
-#define EVP_EncodeBlock(...) openssl.EVP_EncodeBlock(__VA_ARGS__)
 #define EVP_sha256(...) openssl.EVP_sha256(__VA_ARGS__)
 #define EVP_sha512(...) openssl.EVP_sha512(__VA_ARGS__)
 #define GENERAL_NAMES_free(...) openssl.GENERAL_NAMES_free(__VA_ARGS__)

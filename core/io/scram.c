@@ -10,6 +10,7 @@
  * Hashes are OpenSSL's.  What is derived from the password is wiped where it was. */
 #include "core/io/scram.h"
 
+#include "core/base/base64.h"
 #include "core/base/text.h"
 #include "core/io/openssl.h"
 
@@ -22,19 +23,6 @@
 static const EVP_MD *hash_of(const struct scram *s) { return s->hash == SCRAM_SHA_256 ? EVP_sha256() : EVP_sha512(); }
 
 static size_t hash_size(const struct scram *s) { return s->hash == SCRAM_SHA_256 ? 32 : 64; }
-
-/* ---- base64, without line breaks ---- */
-
-static void base64_put(struct buf *out, const uint8_t *p, size_t n) {
-    int written = EVP_EncodeBlock(buf_reserve(out, (n + 2) / 3 * 4 + 1), p, (int)n);
-    out->n += (size_t)written;
-}
-
-static int base64_digit(uint8_t c) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-    return at != NULL ? (int)(at - digits) : -1;
-}
 
 /* Strict, as EVP_DecodeBlock is not: it takes white space and does not tell the padding. */
 static bool base64_get(struct slice in, uint8_t *out, size_t room, size_t *n) {
@@ -155,7 +143,7 @@ static enum err final_message(struct scram *s, struct slice from_server, struct 
     if (!derive(s, salt, salt_n, iterations, proof))
         return error_set(e, ERR_UNSUPPORTED, "wants a SCRAM hash that this machine's OpenSSL refuses");
     buf_puts(out, ",p=");
-    base64_put(out, proof, hash_size(s));
+    base64_put(out, slice_of(proof, hash_size(s)));
     return ERR_AGAIN;
 }
 
@@ -191,7 +179,7 @@ enum err scram_init(struct scram *s, enum scram_hash hash, const char *user, con
     struct buf text = {0};
     if (RAND_bytes(random, sizeof random) != 1)
         return error_set(e, ERR_LIMIT, "cannot be logged in to: this machine gives no random numbers");
-    base64_put(&text, random, sizeof random);
+    base64_put(&text, slice_of(random, sizeof random));
     memcpy(s->nonce, text.p, SCRAM_NONCE_SIZE - 1);
     buf_fini(&text);
     return OK;

@@ -1,6 +1,8 @@
 /* Rows on standard output; see output.h.  Owns the cells until out_end. */
 #include "tui/cli/output.h"
 
+#include "core/client/json_out.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
@@ -35,55 +37,6 @@ int out_flush(void) {
     clearerr(stdout);           /* said once */
     put_errno = 0;
     return EXIT_FAILED;
-}
-
-/* ---- JSON ---- */
-
-static void put_base64(struct buf *out, struct slice s) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint8_t *to = buf_reserve(out, (s.n + 2) / 3 * 4);
-    for (size_t at = 0; at < s.n; at += 3) {
-        size_t left = s.n - at;
-        uint32_t bits =
-            (uint32_t)s.p[at] << 16 | (left > 1 ? (uint32_t)s.p[at + 1] << 8 : 0) | (left > 2 ? s.p[at + 2] : 0);
-        *to++ = (uint8_t)digits[bits >> 18];
-        *to++ = (uint8_t)digits[bits >> 12 & 63];
-        *to++ = left > 1 ? (uint8_t)digits[bits >> 6 & 63] : '=';
-        *to++ = left > 2 ? (uint8_t)digits[bits & 63] : '=';
-    }
-    out->n += (s.n + 2) / 3 * 4;
-}
-
-static void json_name(struct buf *to, const char *name, const char *more) {
-    char last = to->n > 0 ? (char)to->p[to->n - 1] : '{';
-    buf_printf(to, "%s\"%s%s\":", last == '{' || last == '[' ? "" : ",", name, more);
-}
-
-/* False: it is no UTF-8. */
-static bool json_text(struct buf *to, struct slice s, bool ascii) {
-    json_t *j = json_stringn((const char *)s.p, s.n);
-    char *text = j == NULL ? NULL : json_dumps(j, JSON_ENCODE_ANY | (ascii ? JSON_ENSURE_ASCII : 0));
-    json_decref(j);
-    for (const char *c = text; c != NULL && *c != '\0'; c++)
-        if (*c == 0x7f && ascii)      /* the one control byte that JSON lets through */
-            buf_puts(to, "\\u007f");
-        else
-            buf_put_u8(to, (uint8_t)*c);
-    free(text);
-    return text != NULL;
-}
-
-void out_json_member(struct buf *to, const char *name, struct slice s, bool ascii) {
-    json_name(to, name, "");
-    if (s.p == NULL) {
-        buf_puts(to, "null");
-    } else if (!json_text(to, s, ascii)) {
-        buf_puts(to, "null");
-        json_name(to, name, "_base64");
-        buf_puts(to, "\"");
-        put_base64(to, s);
-        buf_puts(to, "\"");
-    }
 }
 
 /* ---- CSV ---- */
@@ -256,9 +209,9 @@ static void cell(struct out *o, struct slice text, const char *json) {
         if (o->column == 0)
             buf_puts(&o->line, o->stream ? "{" : o->n_rows > 0 ? ",\n{" : "\n{");
         if (json == NULL)
-            out_json_member(&o->line, name, text, o->safe);
+            json_put_member(&o->line, name, text, o->safe);
         else
-            json_name(&o->line, name, "");
+            json_put_name(&o->line, name, "");
         buf_puts(&o->line, json != NULL ? json : "");
     }
     if (++o->column == o->n_columns)

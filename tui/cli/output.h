@@ -59,8 +59,6 @@ bool out_put(struct slice s);
  * (weir ... | head) is no failure. */
 int out_flush(void);
 
-/* "NAME":text or what stands for it, see above; a comma before it where it is not the first. */
-void out_json_member(struct buf *to, const char *name, struct slice s, bool ascii);
 /* A field of CSV without its comma; null: nothing. */
 void out_csv_field(struct buf *to, struct slice s, bool safe);
 

@@ -1,6 +1,8 @@
 /* How a record is printed; see tail_format.h. */
 #include "tui/cli/tail_format.h"
 
+#include "core/client/json_out.h"
+
 #include <unistd.h>
 
 /* ---- kcat's format ---- */
@@ -80,48 +82,18 @@ static void put_format(struct tail_printer *p, const struct tail_row *r) {
     }
 }
 
-/* ---- JSON ---- */
-
-static void put_json_headers(struct buf *to, const struct tail_row *r, bool safe) {
-    struct slice rest = r->headers;
-    struct record_header h;
-    buf_puts(to, "[");
-    for (int32_t i = 0; i < r->n_headers && record_header_next(&rest, &h) == OK; i++) {
-        buf_puts(to, i > 0 ? ",{" : "{");
-        out_json_member(to, "key", h.key, safe);
-        out_json_member(to, "value", h.value, safe);
-        buf_puts(to, "}");
-    }
-    buf_puts(to, "]");
-}
-
-static const char *time_type(const struct tail_row *r) { return r->append_time ? "log_append_time" : "create_time"; }
-
-static void put_json(struct tail_printer *p, const struct tail_row *r) {
-    struct buf *to = &p->line;
-    buf_puts(to, "{");
-    out_json_member(to, "topic", p->topic, p->safe);
-    buf_printf(to, ",\"partition\":%d,\"offset\":%lld,\"timestamp\":%lld,\"timestamp_type\":\"%s\"", r->partition,
-               (long long)r->offset, (long long)r->timestamp_ms, time_type(r));
-    out_json_member(to, "key", r->key, p->safe);
-    out_json_member(to, "value", r->value, p->safe);
-    buf_puts(to, ",\"headers\":");
-    put_json_headers(to, r, p->safe);
-    buf_puts(to, "}\n");
-}
-
 /* ---- CSV ---- */
 
 static void put_csv(struct tail_printer *p, const struct tail_row *r) {
     struct buf headers = {0};
     out_csv_field(&p->line, p->topic, p->safe);
     buf_printf(&p->line, ",%d,%lld,%lld,%s,", r->partition, (long long)r->offset, (long long)r->timestamp_ms,
-               time_type(r));
+               json_time_type(r));
     out_csv_field(&p->line, r->key, p->safe);
     buf_puts(&p->line, ",");
     out_csv_field(&p->line, r->value, p->safe);
     buf_puts(&p->line, ",");
-    put_json_headers(&headers, r, p->safe);
+    json_put_headers(&headers, r, p->safe);
     out_csv_field(&p->line, buf_slice(&headers), p->safe);
     buf_puts(&p->line, "\n");
     buf_fini(&headers);
@@ -150,7 +122,7 @@ void tail_print_head(struct tail_printer *p) {
 bool tail_print(struct tail_printer *p, const struct tail_row *r) {
     buf_clear(&p->line);
     if (p->format == FORMAT_JSON)
-        put_json(p, r);
+        json_put_record(&p->line, p->topic, r, p->safe);
     else if (p->format == FORMAT_CSV)
         put_csv(p, r);
     else

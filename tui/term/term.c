@@ -7,6 +7,7 @@
 #include "tui/term/quiet.h"
 #include "tui/term/signals.h"
 
+#include "core/base/base64.h"
 #include "core/base/text.h"
 
 #include <curses.h>
@@ -323,17 +324,6 @@ void term_stop(void) {
     term_return();
 }
 
-static void put_base64(struct buf *out, const uint8_t *p, size_t n) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0u);
-        buf_put_u8(out, (uint8_t)digits[v >> 18]);
-        buf_put_u8(out, (uint8_t)digits[v >> 12 & 63]);
-        buf_put_u8(out, i + 1 < n ? (uint8_t)digits[v >> 6 & 63] : '=');
-        buf_put_u8(out, i + 2 < n ? (uint8_t)digits[v & 63] : '=');
-    }
-}
-
 bool term_copy(struct slice text) {
     static const char *const without[] = {"linux", "vt", "dumb", "ansi", NULL};
     if (term.gone || term_name_has(without) || text.n > TERM_COPY_MAX)
@@ -341,7 +331,7 @@ bool term_copy(struct slice text) {
     struct buf safe = {0}, sequence = {0};
     text_sanitize(&safe, text, TERM_COPY_MAX);
     buf_puts(&sequence, "\033]52;c;");
-    put_base64(&sequence, safe.p, safe.n);
+    base64_put(&sequence, buf_slice(&safe));
     buf_puts(&sequence, "\a");
     fflush(stdout);
     size_t sent = 0;

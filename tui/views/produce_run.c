@@ -1,5 +1,7 @@
 #include "tui/views/produce_run.h"
 
+#include "core/base/base64.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <fcntl.h>
@@ -147,15 +149,6 @@ static bool file_open(struct run *r, const char *path, char *why, size_t why_siz
     return false;
 }
 
-static int base64_of(char c) {
-    return c >= 'A' && c <= 'Z'   ? c - 'A'
-           : c >= 'a' && c <= 'z' ? c - 'a' + 26
-           : c >= '0' && c <= '9' ? c - '0' + 52
-           : c == '+'             ? 62
-           : c == '/'             ? 63
-                                  : -1;
-}
-
 /* Member NAME of an exported object, or NAME_base64, behind what is in `to`, which has room.  False: neither. */
 static bool exported_bytes(struct buf *to, json_t *from, const char *name, struct slice *out) {
     char coded_name[40];
@@ -169,7 +162,7 @@ static bool exported_bytes(struct buf *to, json_t *from, const char *name, struc
         uint32_t bits = 0;
         int have = 0;
         for (const char *p = json_string_value(coded); *p && *p != '='; p++) {
-            int six = base64_of(*p);
+            int six = base64_digit((uint8_t)*p);
             if (six < 0)
                 return false;
             bits = bits << 6 | (uint32_t)six;
@@ -197,7 +190,7 @@ static bool exported_headers(struct run *r, json_t *headers) {
     return true;
 }
 
-/* The record of a line as record_json writes it.  What it decodes to is shorter than the line. */
+/* The record of a line as json_put_record writes it.  What it decodes to is shorter than the line. */
 static bool exported_take(struct run *r) {
     json_error_t e;
     json_t *line = json_loadb((const char *)r->line_value.p, r->line_value.n, JSON_ALLOW_NUL, &e);

@@ -7,7 +7,5 @@
 enum decode { DECODE_AUTO, DECODE_JSON, DECODE_TEXT, DECODE_HEX, DECODE_N };
 const char *decode_name(enum decode d);
 void record_block(struct block *b, const struct tail_row *row, enum decode decode, int fold);
-/* One JSON object on a line, as `weir tail -o json` prints it. */
-void record_json(struct buf *out, struct slice topic, const struct tail_row *row);
 
 #endif

@@ -9,6 +9,7 @@
  * scrolled it is not called again, so they stay even when the ring has moved on. */
 #include "tui/views/tail_view.h"
 
+#include "core/client/json_out.h"
 #include "tui/term/term.h"
 #include "tui/ui/json.h"
 
@@ -256,7 +257,7 @@ static void tail_copy(struct tail_view *me, struct ui *u, const struct tail_row 
         return;
     }
     if (record)
-        record_json(&line, slice_cstr(me->topic), row);
+        json_put_record(&line, slice_cstr(me->topic), row, false);
     struct slice text = record ? buf_slice(&line) : key ? row->key : row->value;
     if (record && text.n > 0)
         text.n--; /* the line's end */

@@ -2,6 +2,8 @@
  * 32 MiB must not hold the keyboard up. */
 #include "tui/views/tail_view.h"
 
+#include "core/client/json_out.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -73,7 +75,7 @@ void tail_view_export_step(struct tail_view *me, struct ui *u) {
             continue;
         }
         buf_clear(&line);
-        record_json(&line, slice_cstr(me->topic), &row);
+        json_put_record(&line, slice_cstr(me->topic), &row, false);
         x->n += fwrite(line.p, 1, line.n, x->file) == line.n;
         bytes += line.n;
         x->next++;
