@@ -12,10 +12,16 @@ struct broker_row {
     char address[300];
     bool controller, stale, silent;
 };
+/* What is in it, counted once a snapshot. */
+struct totals {
+    int64_t topics, internal, partitions, behind, offline, messages, bytes;
+    bool messages_part, bytes_part;
+};
 struct cluster {
     struct view view;
     struct table table;
     struct broker_row *rows;
+    struct totals totals;
 };
 
 static struct slice broker_key(const void *row) {
@@ -181,6 +187,27 @@ static void cluster_close(struct view *v, struct ui *u) {
     free(((struct cluster *)v)->rows);
 }
 
+static struct totals totals_of(const struct snapshot *s) {
+    struct totals all = {0};
+    for (int32_t i = 0; i < s->topics.n; i++) {
+        const struct model_topic *t = &s->topics.v[i];
+        all.topics++;
+        all.internal += t->internal;
+        all.partitions += t->n_partitions;
+        for (int32_t k = 0; k < t->n_partitions; k++) {
+            all.offline += t->partitions[k].leader < 0;
+            all.behind += t->partitions[k].leader >= 0 && t->partitions[k].isr.n < t->partitions[k].replicas.n;
+        }
+        all.messages += t->messages.state == VALUE_KNOWN ? t->messages.v : 0;
+        all.messages_part = all.messages_part || t->messages.state != VALUE_KNOWN;
+    }
+    for (int32_t i = 0; i < s->brokers.n; i++) {
+        all.bytes += s->brokers.v[i].bytes.state == VALUE_KNOWN ? s->brokers.v[i].bytes.v : 0;
+        all.bytes_part = all.bytes_part || s->brokers.v[i].bytes.state != VALUE_KNOWN;
+    }
+    return all;
+}
+
 static void cluster_data(struct view *v, struct ui *u) {
     struct cluster *me = (struct cluster *)v;
     const struct snapshot *s = u->snap;
@@ -195,6 +222,7 @@ static void cluster_data(struct view *v, struct ui *u) {
         r->silent = b->answered.state == VALUE_KNOWN && s->interval_us > 0 &&
                     u->env.now_us - b->answered.at_us > 12 * s->interval_us;
     }
+    me->totals = totals_of(s);
     table_set_rows(&me->table, me->rows, (size_t)s->brokers.n, sizeof *me->rows, &u->env);
 }
 
@@ -250,32 +278,6 @@ static void paint_who(struct ui *u, struct canvas *c, int y, int x, int end) {
                     observers == 1 ? "" : "s");
 }
 
-struct totals {
-    int64_t topics, internal, partitions, behind, offline, messages, bytes;
-    bool messages_part, bytes_part;
-};
-
-static struct totals totals_of(const struct snapshot *s) {
-    struct totals all = {0};
-    for (int32_t i = 0; i < s->topics.n; i++) {
-        const struct model_topic *t = &s->topics.v[i];
-        all.topics++;
-        all.internal += t->internal;
-        all.partitions += t->n_partitions;
-        for (int32_t k = 0; k < t->n_partitions; k++) {
-            all.offline += t->partitions[k].leader < 0;
-            all.behind += t->partitions[k].leader >= 0 && t->partitions[k].isr.n < t->partitions[k].replicas.n;
-        }
-        all.messages += t->messages.state == VALUE_KNOWN ? t->messages.v : 0;
-        all.messages_part = all.messages_part || t->messages.state != VALUE_KNOWN;
-    }
-    for (int32_t i = 0; i < s->brokers.n; i++) {
-        all.bytes += s->brokers.v[i].bytes.state == VALUE_KNOWN ? s->brokers.v[i].bytes.v : 0;
-        all.bytes_part = all.bytes_part || s->brokers.v[i].bytes.state != VALUE_KNOWN;
-    }
-    return all;
-}
-
 static int total(struct canvas *c, int y, int x, int end, enum role role, const char *number, const char *what) {
     int w = canvas_width(c, number) + 1 + canvas_width(c, what);
     if (x + w > end)
@@ -286,31 +288,30 @@ static int total(struct canvas *c, int y, int x, int end, enum role role, const 
 }
 
 /* What is in it.  A sum of which parts are not known is a lower bound. */
-static void paint_totals(struct ui *u, struct canvas *c, int y, int x, int end) {
+static void paint_totals(const struct totals *all, struct ui *u, struct canvas *c, int y, int x, int end) {
     const struct snapshot *s = u->snap;
-    struct totals all = totals_of(s);
     char number[FORMAT_SIZE], text[FORMAT_SIZE + 8];
     if (s->topics_state != VALUE_KNOWN) {
         canvas_put(c, y, x, end - x, ROLE_pending, s->topics_state == VALUE_FAILED ? "? topics" : "… topics");
         return;
     }
-    x = total(c, y, x, end, ROLE_number, fmt_group(number, all.topics), all.topics == 1 ? "topic" : "topics");
-    if (all.internal)
-        x = frame_piece(c, y, x - 3, end, ROLE_dim, ", %s internal", fmt_group(number, all.internal)) + 3;
-    x = total(c, y, x, end, ROLE_number, fmt_group(number, all.partitions),
-              all.partitions == 1 ? "partition" : "partitions");
-    if (all.offline)
-        x = total(c, y, x, end, ROLE_bad, fmt_group(number, all.offline), "without a leader");
-    if (all.behind)
-        x = total(c, y, x, end, ROLE_warn, fmt_group(number, all.behind), "under-replicated");
-    if (!all.offline && !all.behind && x + 14 <= end)
+    x = total(c, y, x, end, ROLE_number, fmt_group(number, all->topics), all->topics == 1 ? "topic" : "topics");
+    if (all->internal)
+        x = frame_piece(c, y, x - 3, end, ROLE_dim, ", %s internal", fmt_group(number, all->internal)) + 3;
+    x = total(c, y, x, end, ROLE_number, fmt_group(number, all->partitions),
+              all->partitions == 1 ? "partition" : "partitions");
+    if (all->offline)
+        x = total(c, y, x, end, ROLE_bad, fmt_group(number, all->offline), "without a leader");
+    if (all->behind)
+        x = total(c, y, x, end, ROLE_warn, fmt_group(number, all->behind), "under-replicated");
+    if (!all->offline && !all->behind && x + 14 <= end)
         x += canvas_put(c, y, x, end - x, ROLE_dim, "all in sync") + 3;
     if (s->groups_state == VALUE_KNOWN)
         x = total(c, y, x, end, ROLE_number, fmt_group(number, s->groups.n), s->groups.n == 1 ? "group" : "groups");
-    snprintf(text, sizeof text, "%s%s", all.messages_part ? "≥ " : "",
-             fmt_count(number, all.messages, 11, u->env.exact));
+    snprintf(text, sizeof text, "%s%s", all->messages_part ? "≥ " : "",
+             fmt_count(number, all->messages, 11, u->env.exact));
     x = total(c, y, x, end, ROLE_number, text, "messages");
-    snprintf(text, sizeof text, "%s%s", all.bytes_part ? "≥ " : "", fmt_bytes(number, all.bytes, u->env.exact));
+    snprintf(text, sizeof text, "%s%s", all->bytes_part ? "≥ " : "", fmt_bytes(number, all->bytes, u->env.exact));
     total(c, y, x, end, ROLE_number, text, "on disk");
 }
 
@@ -349,7 +350,7 @@ static void cluster_paint(struct view *v, struct ui *u, struct canvas *c, struct
         return;
     }
     paint_who(u, c, y++, x, end);
-    paint_totals(u, c, y++, x, end);
+    paint_totals(&me->totals, u, c, y++, x, end);
     if (u->snap->embedded)
         paint_embedded(u, c, y++, x, end);
     y += r.h >= 12;
