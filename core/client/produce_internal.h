@@ -165,7 +165,6 @@ void produce_own_stop(struct pown *o);                         /* the client thr
 void produce_own_free(struct pown *o);                         /* and the loop has closed the handles */
 void own_step(struct pown *o);                                 /* whatever can be done now */
 void own_later(struct pown *o, int64_t at_us);
-void own_ask_about(struct ptopic *t);
 struct pbroker *own_broker(struct pown *o, int32_t id);
 struct conn *own_any_conn(struct pown *o);                     /* that is up; NULL: none */
 

@@ -237,8 +237,6 @@ static void take_topic(struct ptopic *t, const struct metadata_resp_topic *m, in
 
 /* ---- Metadata ---- */
 
-void own_ask_about(struct ptopic *t) { t->ask = true; }
-
 static void on_metadata(void *ctx, const struct conn_answer *a) {
     struct pown *o = ctx;
     struct metadata_resp m;
@@ -332,15 +330,13 @@ static void take_message(struct pown *o, struct pmsg *m) {
 
 /* A broker that lets nobody in: what is meant for it would wait in vain. */
 static void refuse_all(struct pown *o, const struct pbroker *b, const char *why) {
-    char text[700];
     int16_t error = KAFKA_SASL_AUTHENTICATION_FAILED;
-    snprintf(text, sizeof text, "%s", why);
     for (struct ptopic *t = o->topics; t != NULL; t = t->hh.next) {
         for (struct pmsg *m; b == NULL && (m = pmsgs_take(&t->waiting)) != NULL;)
-            batch_refuse(o, m, error, text);
+            batch_refuse(o, m, error, why);
         for (int32_t i = 0; i < t->n_parts; i++)
             while (t->parts[i]->first != NULL && (b == NULL || t->parts[i]->leader == b->id))
-                batch_fail(t->parts[i]->first, error, text);
+                batch_fail(t->parts[i]->first, error, why);
     }
 }
 

@@ -136,7 +136,7 @@ static void again(struct pbatch *b, int16_t error, const char *why, bool ask) {
     text_safe(slice_cstr(why != NULL ? why : ""), p->why, sizeof p->why);
     p->retry_us = wire_now_us() + (pause_us > RETRY_LAST_US ? RETRY_LAST_US : pause_us);
     if (ask)
-        own_ask_about(p->topic);
+        p->topic->ask = true;
 }
 
 static void too_large(struct pbatch *b, int16_t error) {
@@ -440,7 +440,7 @@ void send_all(struct pown *o) {
         struct ppart *p = o->active[i];
         struct pbroker *b = own_broker(o, p->leader);
         if (b == NULL || b->conn == NULL)
-            own_ask_about(p->topic);
+            p->topic->ask = true;
         else if (!conn_is_up(b->conn))
             conn_open(b->conn);
     }

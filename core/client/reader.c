@@ -101,6 +101,7 @@ static void reader_broker_heard(struct rbroker *b) {
     if (b->silent_us != 0)
         change_say(b->reader->client, LOG_INFO, "broker %d answers again%s", b->id, change_after(b->silent_us, after));
     b->silent_us = 0;
+    b->why[0] = '\0';
 }
 
 struct rcall reader_begin(void *ctx, const struct conn_answer *a) {
@@ -113,10 +114,7 @@ struct rcall reader_begin(void *ctx, const struct conn_answer *a) {
         struct rbroker *b = call.broker;
         if (b != NULL) {
             b->answered = (struct value){a->at_us - a->sent_us, a->at_us, VALUE_KNOWN};
-            if (b->why[0] != '\0') {
-                b->why[0] = '\0';
-                reader_broker_heard(b);
-            }
+            reader_broker_heard(b);
         }
     }
     return call;
@@ -352,7 +350,6 @@ static void reader_on_up(void *ctx, struct conn *c) {
             conn_free(r->seed);
             r->seed = NULL;
         }
-        b->why[0] = '\0';
         reader_broker_heard(b);
         reader_pass(r);
         actions_again(r->client);

@@ -28,14 +28,19 @@ bool tail_stopping(struct tail *t) {
     return stop;
 }
 
-void tail_fail(struct tail *t, const char *format, ...) {
+/* A sentence that may have foreign words in it.  Under the lock where `out` is the user's too. */
+static void tail_sentence(char *out, size_t out_size, const char *format, va_list args) {
     char raw[512];
+    vsnprintf(raw, sizeof raw, format, args);
+    text_safe(slice_cstr(raw), out, out_size);
+}
+
+void tail_fail(struct tail *t, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(raw, sizeof raw, format, args);
-    va_end(args);
     pthread_mutex_lock(&t->lock);
-    text_safe(slice_cstr(raw), t->stats.why, sizeof t->stats.why);
+    tail_sentence(t->stats.why, sizeof t->stats.why, format, args);
+    va_end(args);
     t->stats.failed = t->stats.finished = true;
     t->stats.away = false;
     pthread_mutex_unlock(&t->lock);
@@ -43,13 +48,11 @@ void tail_fail(struct tail *t, const char *format, ...) {
 }
 
 void tail_note(struct tail *t, const char *format, ...) {
-    char raw[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(raw, sizeof raw, format, args);
-    va_end(args);
     pthread_mutex_lock(&t->lock);
-    text_safe(slice_cstr(raw), t->stats.note, sizeof t->stats.note);
+    tail_sentence(t->stats.note, sizeof t->stats.note, format, args);
+    va_end(args);
     t->stats.notes++;
     pthread_mutex_unlock(&t->lock);
     client_wake(t->client);

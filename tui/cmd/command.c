@@ -44,17 +44,9 @@ const struct command *command_named(const char *name, size_t n) {
     return found;
 }
 
-static bool keys_have(const char *keys, const char *key) {
-    char one[16];
-    while (keymap_next(&keys, one))
-        if (strcmp(one, key) == 0)
-            return true;
-    return false;
-}
-
 const struct command *command_of_key(const struct screen *s, const char *key) {
     for (size_t i = 0; i < n_commands; i++)
-        if (commands[i].views & (1u << ui_view(&s->ui)->id) && keys_have(keymap_keys(s->keymap, &commands[i]), key))
+        if (commands[i].views & (1u << ui_view(&s->ui)->id) && keymap_has(keymap_keys(s->keymap, &commands[i]), key))
             return &commands[i];
     return NULL;
 }

@@ -29,7 +29,7 @@ bool keymap_next(const char **list, char key[16]) {
     return true;
 }
 
-static bool has(const char *list, const char *key) {
+bool keymap_has(const char *list, const char *key) {
     char one[16];
     while (keymap_next(&list, one))
         if (strcmp(one, key) == 0)
@@ -52,14 +52,14 @@ static bool is_typed(const char *key) {
 
 static enum err take_key(struct keymap *m, const struct command *c, const char *key, struct error *e) {
     for (size_t i = 0; i < n_commands; i++)
-        if (&commands[i] != c && has(fixed_keys(&commands[i]), key))
+        if (&commands[i] != c && keymap_has(fixed_keys(&commands[i]), key))
             return error_set(e, ERR_USAGE, "keys: %s always means %s; give %s another key", key, commands[i].name,
                              c->name);
     if (is_typed(key) && !(c->views & ~VIEW_BIT(produce)))
         return error_set(e, ERR_USAGE, "keys: %s is a key of the produce form, where %s is typed; give it ctrl-x, "
                          "alt-x or f5", c->name, key);
     const char *before = m->keys[row_of(c)];
-    if (has(before, key))
+    if (keymap_has(before, key))
         return OK;
     size_t n = strlen(before) + strlen(key) + 2, count = 1;
     for (const char *p = before; (p = strchr(p, ' ')) != NULL; p++)
@@ -109,7 +109,7 @@ static enum err check(void *ctx, const char *name, const char *value, struct err
     const struct command *c = exact(name);
     for (size_t i = 0; *value && i < n_commands; i++) {
         uint32_t both = commands[i].views & c->views & ((1u << VIEW_N) - 1);
-        if (&commands[i] != c && both && has(keymap_keys(m, &commands[i]), value))
+        if (&commands[i] != c && both && keymap_has(keymap_keys(m, &commands[i]), value))
             return error_set(e, ERR_USAGE, "keys: %s and %s are both on %s in %s; give %s another key, or \"\" for "
                              "none", c->name, commands[i].name, value, view_of(both), commands[i].name);
     }

@@ -27,5 +27,6 @@ void keymap_fini(struct keymap *m);
 const char *keymap_keys(const struct keymap *m, const struct command *c);
 /* Walks such a list: the next name, false at the end. */
 bool keymap_next(const char **list, char key[16]);
+bool keymap_has(const char *list, const char *key);
 
 #endif
