@@ -237,6 +237,8 @@ bool cmd_quit(struct screen *s, const struct command *c, const char *arg) {
 
 /* ---- leaving ---- */
 
+#define LEAVE_FOOT "Enter leave weir · Esc stay"     /* "leave" alone would be the dialog's, elsewhere */
+
 static bool leave_submit(struct dialog *d, void *ctx) {
     struct screen *s = ctx;
     s->hooks.leave(s->hooks.ctx, d->form.fields[0].choice == 1);
@@ -258,6 +260,7 @@ static bool leave_broker(struct screen *s) {
     block_printf(&d->text, ROLE_text, "%ld other client%s connected to the broker that runs here.", others,
                  others == 1 ? " is" : "s are");
     form_add(&d->form, FIELD_CHOICE, "The broker", NULL)->choices = choices;
+    d->foot = LEAVE_FOOT;
     d->submit = leave_submit;
     d->ctx = s;
     return false;
@@ -283,7 +286,7 @@ bool cmd_exit(struct screen *s, const struct command *c, const char *arg) {
         block_foreign(&d->text, ROLE_text, slice_cstr(why));
         block_line(&d->text, 0);
         block_own(&d->text, ROLE_text, "Leaving gives that up.");
-        d->destructive = true;
+        d->foot = LEAVE_FOOT;
         d->submit = abandon_submit;
         d->ctx = s;
         return true;
