@@ -29,7 +29,7 @@ bool tail_stopping(struct tail *t) {
 }
 
 /* A sentence that may have foreign words in it.  Under the lock where `out` is the user's too. */
-static void tail_sentence(char *out, size_t out_size, const char *format, va_list args) {
+WEIR_PRINTF(3, 0) static void tail_sentence(char *out, size_t out_size, const char *format, va_list args) {
     char raw[512];
     vsnprintf(raw, sizeof raw, format, args);
     text_safe(slice_cstr(raw), out, out_size);
