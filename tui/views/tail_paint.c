@@ -237,7 +237,7 @@ static void paint_row_head(struct tail_view *me, struct canvas *c, int y, int le
         canvas_put(c, y, x, k->time_w, ROLE_zero, "–");
     x += k->time_w + 2;
     if (k->partition_w) {
-        canvas_printf(c, y, x, k->partition_w, ROLE_number, "%*" PRId32, k->partition_w, row->partition);
+        canvas_printf(c, y, x, k->partition_w, ROLE_dim, "%*" PRId32, k->partition_w, row->partition);
         x += k->partition_w + 2;
     }
     canvas_printf(c, y, x, k->offset_w, ROLE_dim, "%*s", k->offset_w, fmt_group(text, row->offset));
