@@ -126,14 +126,19 @@ int frame_tabs(struct canvas *c, int y, struct frame_tab *tabs, int n, const cha
         total += tab_width(c, &tabs[i]) + 2;
     int filter_w = filter && *filter ? canvas_width(c, filter) + 4 : 0;
     int marked_w = *marked ? canvas_width(c, marked) + 2 : 0;
-    int gap = total + filter_w + marked_w <= c->w + 2 ? 2 : 1;
-    for (int i = n - 1; i >= 0 && total - (gap == 1 ? n : 0) > c->w + gap; i--) { /* counts go, from the right */
+    int room = c->w - filter_w - marked_w;
+    int gap = total <= room + 2 ? 2 : 1;
+    for (int i = n - 1; i >= 0 && total - (gap == 1 ? n : 0) > room + gap; i--) { /* counts go, from the right */
         total -= tab_width(c, &tabs[i]);
         tabs[i].count[0] = '\0';
         total += tab_width(c, &tabs[i]);
     }
-    for (int i = 0; i < n; i++)
-        x = tab_paint(c, y, x, &tabs[i]) + gap;
+    bool full = false; /* a name that is cut is none */
+    for (int i = 0; i < n; i++) {
+        full = full || x + tab_width(c, &tabs[i]) > room;
+        if (!full || tabs[i].current)
+            x = tab_paint(c, y, x, &tabs[i]) + gap;
+    }
     if (filter_w) {
         int at = c->w - filter_w < 1 ? 1 : c->w - filter_w;
         canvas_fill(c, y, at, c->w - at, ROLE_text, ' ');
