@@ -277,9 +277,9 @@ static int paint_row(struct tail_view *me, struct canvas *c, struct rect r, int 
         }
         y += y == from;
     }
-    if (!me->live && row->serial == me->selected)
+    if (!me->live && row->serial == me->selected) /* the value keeps its colours, and a step repaints no value */
         for (int line = from; line < y; line++)
-            canvas_style(c, line, r.x, r.w, STYLE_SELECTED);
+            canvas_style(c, line, r.x, k->value_x - 1, STYLE_SELECTED);
     if (me->detail && row->serial == me->selected)
         canvas_put_cp(c, from, r.x + 1, ROLE_accent, 0x25b8);
     return y;
