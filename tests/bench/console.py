@@ -134,6 +134,7 @@ class Bench:
             self.trouble = str(sum(any(r['case'] == 'below-start' for r in v) for v in rows.values()))
             plain = [g for g in rows if re.fullmatch('[a-z0-9-]+', g)]
             self.big_group = max(plain, key=lambda g: len(rows[g]))
+            self.big_group_rows = len(rows[self.big_group])
 
     def stop(self):
         for p in self.children:
@@ -269,10 +270,11 @@ class Bench:
                 self.results.add(f'{name}, CPU-s', side, usage.ru_utime + usage.ru_stime)
                 self.results.add(f'{name}, RSS MiB', side, peak / 1024)
 
-    def scroll(self, view, rows, key):
-        """Down to the last row of the window, so that each further key scrolls; then the keys that count."""
+    def scroll(self, view, rows, key, most=10**6):
+        """Down to the last row of the window, so that each further key scrolls; then the keys that count: at most
+        `most`, since a key on the last row paints nothing."""
         return [('', 'quiet 400 6'), ('', 'paste "%s"' % (key * rows)), ('', 'quiet 400 4'),
-                (view, f'latency "{key}" {self.a.keys}')]
+                (view, f'latency "{key}" {min(self.a.keys, most)}')]
 
     def key_steps(self, side, rows):
         down = 'j' if side == 'weir' else '<Down>'
@@ -281,7 +283,7 @@ class Bench:
             steps += [('', 'keys "2"'), ('', f'wait /Groups {self.n_groups:,} +!/ 20'), *self.scroll('groups', rows, down)]
             if self.big_group:
                 steps += [('', f'keys "/{self.big_group}<Enter>"'), ('', 'quiet 300 4'), ('', 'keys "<Enter>"'),
-                          ('', 'wait /Partitions \\d/ 10'), *self.scroll('group', 0, down)]
+                          ('', 'wait /Partitions \\d/ 10'), *self.scroll('group', 0, down, self.big_group_rows - 1)]
             steps += [('', f'keys ":tail {self.big_topic}<Enter>"'), ('', r'wait /[1-9]\d* read/ 10'), ('', 'quiet 400 4'),
                       ('', 'keys "g"'), *self.scroll('tail', rows, down)]
         return steps + self.leave(side)
