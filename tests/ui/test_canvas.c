@@ -48,6 +48,15 @@ static void test_hostile_bytes(void **state) {
     assert_string_equal(PUT(60, false, "e\xcc\x81\xcc\x81\xcc\x81"), "e\xcc\x81\xcc\x81\\u{301}");
 }
 
+/* What is "at most" with all glyphs stays so in ASCII, and takes no more room. */
+static void test_own_text_in_ascii(void **state) {
+    (void)state;
+    canvas_fini(&canvas);
+    canvas_init(&canvas, 20, 1, true);
+    assert_int_equal(canvas_put(&canvas, 0, 0, 20, ROLE_text, "≤ 1,204 ≥ 7 … ≤"), 15);
+    assert_string_equal(shown(), "<=1,204 >=7 ~ <");
+}
+
 static void test_every_byte_and_pair(void **state) {
     (void)state;
     struct world w = {0};
@@ -138,7 +147,7 @@ static void test_looks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_every_byte_and_pair), cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_own_text_in_ascii), cmocka_unit_test(test_every_byte_and_pair), cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_wide_halves), cmocka_unit_test(test_themes), cmocka_unit_test(test_looks),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,8 +161,8 @@ void command_help(struct screen *s) {
     };
     for (size_t i = 0; i < sizeof legend / sizeof *legend; i++) {
         block_line(&s->page, 0);
-        block_printf(&s->page, legend[i].role, "  %s", legend[i].glyph);
-        block_printf(&s->page, ROLE_text, "%13s%s", "", legend[i].text);
+        block_printf(&s->page, legend[i].role, "  %s ", legend[i].glyph);
+        block_printf(&s->page, ROLE_text, "%12s%s", "", legend[i].text);
     }
 }
 

@@ -47,7 +47,7 @@ uint32_t glyph_ascii(uint32_t cp) {
         {0x2581, '_'}, {0x2582, '.'}, {0x2583, '-'}, {0x2584, '='}, {0x2585, '+'}, {0x2586, '*'}, {0x2587, '#'},
         {0x2588, '@'}, {0x2591, '.'} /* ░ */, {0x2500, '-'}, {0x2502, '|'}, {0x250c, '+'}, {0x2510, '+'},
         {0x2514, '+'}, {0x2518, '+'}, {0x256d, '+'}, {0x256e, '+'}, {0x256f, '+'}, {0x2570, '+'}, {0x2713, '+'} /* ✓ */,
-        {0x2717, 'x'} /* ✗ */, {0x2205, '0'} /* ∅ */, {0x2264, '<'} /* ≤ */, {0x2265, '>'}, {0x2192, '>'} /* → */,
+        {0x2717, 'x'} /* ✗ */, {0x2205, '-'} /* ∅ */, {0x2264, '<'} /* ≤ */, {0x2265, '>'}, {0x2192, '>'} /* → */,
         {0x2190, '<'}, {0x2191, '^'}, {0x2193, 'v'}, {0x2502, '|'}, {0x25c6, '*'} /* ◆ */, {0x00d7, 'x'} /* × */,
         {0x00b5, 'u'}, {0x2503, '|'},
     };
@@ -119,15 +119,18 @@ int canvas_width(const struct canvas *c, const char *s) {
     return w;
 }
 
+/* In ASCII "at most" takes the blank behind it for its second half: "<" alone would be another claim. */
 int canvas_put(struct canvas *c, int y, int x, int max_w, enum role role, const char *s) {
     int used = 0;
+    bool halved = false;
     size_t n = strlen(s);
     for (size_t at = 0; at < n;) {
         int32_t cp;
         at += text_next((const uint8_t *)s + at, n - at, &cp);
         if (cp < 0x20 || !text_is_plain(cp))
             cp = '?';
-        uint32_t shown = c->ascii ? glyph_ascii((uint32_t)cp) : (uint32_t)cp;
+        uint32_t shown = halved && cp == ' ' ? '=' : c->ascii ? glyph_ascii((uint32_t)cp) : (uint32_t)cp;
+        halved = c->ascii && (cp == 0x2264 || cp == 0x2265);
         int w = shown < 0x80 ? 1 : text_width((int32_t)shown);
         if (w == 0)
             continue;

@@ -127,6 +127,8 @@ static void paint_title(struct tail_view *me, struct ui *u, struct canvas *c, st
 
 /* ---- the rows ---- */
 
+static const char *null_text(const struct canvas *c) { return c->ascii ? "NULL" : "∅"; }
+
 struct tail_columns { int time_w, partition_w, offset_w, key_w, value_x; };
 
 static struct tail_columns tail_columns(struct tail_view *me, struct ui *u, const struct canvas *c, int w) {
@@ -137,7 +139,7 @@ static struct tail_columns tail_columns(struct tail_view *me, struct ui *u, cons
     int key_max = w >= 160 ? 40 : w >= 110 ? 24 : 14;
     for (size_t i = 0; i < me->n_rows; i++) {
         const struct tail_row *row = &me->rows[i];
-        int key_w = row->key.p ? canvas_foreign_width(c, row->key, key_max) : 1;
+        int key_w = row->key.p ? canvas_foreign_width(c, row->key, key_max) : canvas_width(c, null_text(c));
         if (key_w > key_max)
             key_w = key_max;
         me->key_w = key_w > me->key_w ? key_w : me->key_w; /* only ever grows: nothing jumps */
@@ -204,7 +206,7 @@ static size_t begin_at(const struct tail_view *me, enum tail_where where, const 
 static void paint_bytes(const struct tail_view *me, enum tail_where where, struct canvas *c, int y, int x, int w,
                         enum role role, struct slice s, bool cut) {
     if (!s.p || s.n == 0) {
-        canvas_put(c, y, x, w, ROLE_zero, !s.p ? "∅" : "\"\"");
+        canvas_put(c, y, x, w, ROLE_zero, s.p ? "\"\"" : null_text(c));
         return;
     }
     size_t from = begin_at(me, where, c, w, s);
