@@ -147,7 +147,8 @@ static void test_looks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_own_text_in_ascii), cmocka_unit_test(test_every_byte_and_pair), cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_own_text_in_ascii),
+        cmocka_unit_test(test_every_byte_and_pair), cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_wide_halves), cmocka_unit_test(test_themes), cmocka_unit_test(test_looks),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
