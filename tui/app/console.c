@@ -122,7 +122,7 @@ static void tell_leave(void *ctx, bool stop_broker) {
 }
 
 static void first_theme(struct console *me) {
-    char why[256];
+    char why[ERROR_TEXT_SIZE];
     const char *last = memory_get(&me->screen.ui.memory, "console", "theme");
     char name[64];
     snprintf(name, sizeof name, "%s", me->options->theme ? me->options->theme : last ? last : "dark");
