@@ -265,6 +265,31 @@ void batch_fail(struct pbatch *b, int16_t error, const char *text) {
     drop(b);
 }
 
+void batch_sift(struct pbatch *b, int16_t error, batch_verdict_fn *verdict, void *ctx) {
+    struct ppart *p = b->part;
+    struct pmsgs all = b->msgs;
+    size_t index = 0;
+    b->msgs = (struct pmsgs){0};
+    b->bytes = BATCH_HEADER_BYTES;
+    for (struct pmsg *m; (m = pmsgs_take(&all)) != NULL; index++) {
+        const char *text = verdict(ctx, index, m);
+        if (text == NULL) {
+            b->bytes += m->size_bytes;
+            pmsgs_add(&b->msgs, m);
+            continue;
+        }
+        m->node.ev.partition = p->index;
+        batch_refuse(p->topic->own, m, error, text);
+    }
+    p->reset = p->reset || b->sequenced;
+    b->sequenced = false;
+    b->tries = 0;
+    if (b->msgs.n == 0) {
+        unlink_batch(b);
+        drop(b);
+    }
+}
+
 bool batch_split(struct pbatch *b) {
     size_t keep = b->msgs.n / 2;
     if (keep == 0)
@@ -283,6 +308,7 @@ bool batch_split(struct pbatch *b) {
     rest->next = b->next;
     rest->closed = b->closed = true;
     rest->tries = b->tries;
+    rest->doubt = b->doubt;
     rest->sequenced = b->sequenced;
     rest->seq = (int32_t)(((uint32_t)b->seq + (uint32_t)keep) & 0x7fffffff);
     b->next = rest;

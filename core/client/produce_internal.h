@@ -73,6 +73,7 @@ struct pbatch {
     bool closed;                        /* takes no more */
     bool flying;
     bool sequenced;                     /* seq is of the partition's present id and epoch */
+    bool doubt;                         /* an attempt ended without saying whether it was written */
     bool dead;                          /* out of the list, only its request still knows it */
 };
 
@@ -178,6 +179,10 @@ void batch_push_receipts(struct pown *o);
 /* Ends all its messages; takes it out of its partition's list. */
 void batch_fail(struct pbatch *b, int16_t error, const char *text);
 void batch_done(struct pbatch *b, int64_t base_offset);
+/* What the broker said about one message of the batch, NULL: nothing. */
+typedef const char *batch_verdict_fn(void *ctx, size_t index, const struct pmsg *m);
+/* Fails the messages that have a verdict; the others stay, to be sent as if they never had been. */
+void batch_sift(struct pbatch *b, int16_t error, batch_verdict_fn *verdict, void *ctx);
 bool batch_split(struct pbatch *b);                            /* false: it is one message */
 void batch_expire(struct ptopic *t, int64_t now);
 void batch_free(struct pbatch *b);

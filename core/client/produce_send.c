@@ -12,8 +12,15 @@
  *        --> epoch + 1, what waits is numbered anew from 0
  *
  * The new epoch also shuts out whatever of the old may still be on its way.  Each
- * partition has an epoch of its own.  Where the cluster gives no id, one request
- * per partition flies at a time, and a retry may write twice; that is said once.
+ * partition has an epoch of its own.
+ *
+ * A broker refuses a batch whole, before it writes any of it, and names the records
+ * that it does not like (from Produce version 8 on).  Those fail, each with its own
+ * reason; the others go again at the same place, under the new epoch.  Java's client
+ * fails them too, though nothing is wrong with them.
+ *
+ * Where the cluster gives no id, one request per partition flies at a time, and a
+ * retry may write twice; that is said once.
  *
  * acks=0 has no answer.  Behind such a request goes a question about nothing: when
  * that is answered, the broker has read what was before it; when the connection
@@ -163,6 +170,66 @@ static void out_of_order(struct pbatch *b, int16_t error) {
     again(b, error, NULL, false);
 }
 
+/* ---- records that the broker names ---- */
+
+struct named {
+    struct pbatch *batch;
+    int16_t error;
+    const struct slice **words;         /* by index in the batch, NULL: not named */
+    size_t n;
+    char text[900];
+};
+
+/* The broker's reason and how the record begins: its receipt is read where its number is not known. */
+static const char *verdict(void *ctx, size_t index, const struct pmsg *m) {
+    struct named *v = ctx;
+    const struct slice *words = v->words[index];
+    if (words == NULL)
+        return NULL;
+    char why[700], reason[300], start[48];
+    bool by_value = m->value.n > 0;
+    text_safe(*words, reason, sizeof reason);
+    text_safe(by_value ? m->value : m->key, start, sizeof start);
+    say(v->batch, v->error, reason, why);
+    snprintf(v->text, sizeof v->text, "%s · the record %s \"%s\"", why, by_value ? "with" : "with the key", start);
+    return v->text;
+}
+
+/* What the others are told where they cannot go again. */
+static const char *doubtful(void *ctx, size_t index, const struct pmsg *m) {
+    struct named *v = ctx;
+    char more[300];
+    if (v->words[index] != NULL)
+        return verdict(ctx, index, m);
+    snprintf(more, sizeof more,
+             "it was in a batch with %zu record%s that the broker refused · sent before without an answer: whether it "
+             "was written is not known",
+             v->n, v->n == 1 ? "" : "s");
+    say(v->batch, v->error, more, v->text);
+    return v->text;
+}
+
+/* False: the broker names none. */
+static bool refuse_named(struct pbatch *b, const struct produce_resp_partition *m) {
+    static const struct slice none = {NULL, 0};
+    struct named v = {.batch = b, .error = m->error_code, .words = mem_zalloc(b->msgs.n * sizeof *v.words)};
+    for (int32_t i = 0; i < m->record_errors.n; i++) {
+        int32_t at = m->record_errors.v[i].batch_index;
+        const struct slice *words = &m->record_errors.v[i].batch_index_error_message;
+        if (at < 0 || (size_t)at >= b->msgs.n || v.words[at] != NULL)
+            continue;
+        v.words[at] = words->n > 0 ? words : m->error_message.n > 0 ? &m->error_message : &none;
+        v.n++;
+    }
+    if (v.n > 0) {
+        b->part->error = 0;
+        b->part->retry_us = 0;
+        batch_sift(b, m->error_code, b->doubt ? doubtful : verdict, &v);
+    }
+    free(v.words);
+    return v.n > 0;
+}
+
 static void take_part(struct pbatch *b, const struct produce_resp_partition *m) {
     char words[300];
     struct ppart *p = b->part;
@@ -188,10 +255,13 @@ static void take_part(struct pbatch *b, const struct produce_resp_partition *m) 
         return;
     default: break;
     }
-    if (kafka_error_retriable(m->error_code))
+    if (kafka_error_retriable(m->error_code)) {
+        b->doubt = b->doubt || m->error_code == KAFKA_REQUEST_TIMED_OUT ||
+                   m->error_code == KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
         again(b, m->error_code, words, true);
-    else
+    } else if (!refuse_named(b, m)) {
         fail(b, m->error_code, words);
+    }
 }
 
 static const struct produce_resp_partition *part_of(const struct produce_resp *m, const struct pbatch *b) {
@@ -225,6 +295,7 @@ static void lost(struct prequest *q, const struct conn_answer *a, const char *wh
         if (!land(b))
             continue;
         if (q->acks != 0) {
+            b->doubt = true;
             again(b, KAFKA_NETWORK_EXCEPTION, why, a->err != OK);
             continue;
         }

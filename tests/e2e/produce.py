@@ -128,6 +128,19 @@ def test_too_large(box):
              '1001 bytes are more than message.max.bytes=1000')
 
 
+def test_one_wrong_line(box):
+    """Of a batch in which the broker refuses a record only that one fails, and the rest stays in order."""
+    b = box.broker()
+    on = ('-b', b.address)
+    box.run('topics', 'create', 'keyed', *on, '--set', 'cleanup.policy=compact')
+    done = box.run('produce', 'keyed', *on, '--key-delimiter', ':', '-X', 'linger.ms=500', '-z', 'lz4',
+                   input='a:1\nno key\nb:2\nc:3\nno \x1bkey\nd:4\n', code=1)
+    equal(done.stderr.splitlines(), ['weir: not delivered: INVALID_RECORD: keyed/0: Compacted topic cannot accept message without '
+                                     f'key in topic partition keyed-0 · the record with "{value}"'
+                                     for value in ('no key', 'no \\x1bkey')])
+    equal(box.run('tail', 'keyed', '-e', *on).stdout, '1\n2\n3\n4\n')
+
+
 def test_no_such_topic(box):
     b = box.broker('--set', 'auto.create.topics.enable=false')
     on = ('-b', b.address, '-X', 'message.timeout.ms=1000')

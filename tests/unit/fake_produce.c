@@ -62,9 +62,24 @@ static void remember(struct fake_part *p, const struct batch *b, size_t text_n) 
     p->last[p->n_last++].base = p->end;
 }
 
+/* Values that begin with "bad" are refused, and the batch with them, as Kafka does before it looks at sequences. */
+static int16_t check_values(const struct batch *b, struct slice plain, struct produce_resp_partition *to,
+                            struct arena *a) {
+    struct record_iter it = {.batch = b, .rest = plain};
+    struct record r;
+    to->record_errors.v = arena_zalloc(a, (size_t)b->count * sizeof *to->record_errors.v);
+    while (record_next(&it, &r) == OK)
+        if (r.value.n >= 3 && memcmp(r.value.p, "bad", 3) == 0)
+            to->record_errors.v[to->record_errors.n++] = (struct produce_resp_batch_index_and_error_message){
+                it.index - 1, slice_eq(r.value, SLICE("bad mute")) ? SLICE_NULL : SLICE("it is bad")};
+    to->error_message = SLICE("some are bad");
+    return to->record_errors.n > 0 ? 87 : 0;
+}
+
 static int16_t append(struct fake_log *l, const struct produce_req *q, const struct produce_req_partition *from,
-                      int64_t *base) {
+                      struct produce_resp_partition *to, struct arena *a) {
     struct fake_part *p = &l->parts[from->index];
+    int64_t *base = &to->base_offset;
     struct batch b;
     struct buf plain = {0};
     struct record r;
@@ -74,12 +89,16 @@ static int16_t append(struct fake_log *l, const struct produce_req *q, const str
     if (b.producer_id < 0 && q->acks < 0)
         l->bare_acks_all = true;
     *base = -1;
-    int16_t error = b.producer_id >= 0 ? check_producer(p, &b, base) : 0;
-    if (error != 0 || *base >= 0)
+    weir_assert(codec_decompress(batch_codec(&b), b.records, 1 << 24, &plain) == OK);
+    int16_t error = check_values(&b, buf_slice(&plain), to, a);
+    if (error == 0 && b.producer_id >= 0)
+        error = check_producer(p, &b, base);
+    if (error != 0 || *base >= 0) {
+        buf_fini(&plain);
         return error;
+    }
     if (b.count > l->batches_max)
         l->batches_max = b.count;
-    weir_assert(codec_decompress(batch_codec(&b), b.records, 1 << 24, &plain) == OK);
     struct record_iter it = {.batch = &b, .rest = buf_slice(&plain)};
     size_t text_n = p->text.n;
     while (record_next(&it, &r) == OK) {
@@ -138,7 +157,7 @@ enum fake_then fake_log_take(struct fake_log *l, const struct produce_req *q, bo
             to->base_offset = -1;
             to->error_code = !leads ? 6 : step > 0 ? (int16_t)step : step == STEP_FORGET ? 59 : 0;
             if (writes && leads)
-                to->error_code = append(l, q, &t->partition_data.v[k], &to->base_offset);
+                to->error_code = append(l, q, &t->partition_data.v[k], to, a);
             if (to->error_code == 0 && step == STEP_LATE)
                 to->error_code = 7;
             failed = failed || to->error_code != 0;

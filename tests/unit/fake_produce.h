@@ -1,6 +1,7 @@
 /* What a fake broker keeps of Produce: the values of each partition in their order,
  * and what a broker remembers of idempotent producers, checked as Kafka does.  One
- * log may be shared by several fakes, which are then brokers of one cluster.
+ * log may be shared by several fakes, which are then brokers of one cluster.  A value
+ * that begins with "bad" is refused by name; "bad mute" without a reason of its own.
  * What goes wrong is a script: one step for each Produce request, in their order. */
 #ifndef WEIR_TESTS_FAKE_PRODUCE_H
 #define WEIR_TESTS_FAKE_PRODUCE_H

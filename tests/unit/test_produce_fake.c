@@ -28,6 +28,7 @@ struct story {
     int ok, failed;
     int16_t error;                  /* of the last that failed */
     char text[600];                 /* of the last */
+    struct buf all;                 /* the texts of all, a line each */
     int64_t offset;
     uint64_t seen_ids;
 };
@@ -51,6 +52,7 @@ static void end(struct story *s) {
     fake_log_fini(&s->log);
     buf_fini(&s->want);
     buf_fini(&s->got);
+    buf_fini(&s->all);
 }
 
 static uint64_t put(struct story *s, const char *topic, int32_t partition, const char *value, int acks) {
@@ -75,6 +77,7 @@ static void take(struct story *s, const struct client_event *ev) {
     assert_int_equal(s->seen_ids >> ev->id & 1, 0); /* one receipt each */
     s->seen_ids |= (uint64_t)1 << ev->id;
     assert_non_null(ev->text);
+    buf_printf(&s->all, "%s\n", ev->text);
     snprintf(s->text, sizeof s->text, "%s", ev->text);
     assert_true(ev->took_us >= 0);
     s->offset = ev->offset;
@@ -227,6 +230,74 @@ static void test_errors_that_stay(void **state) {
         buf_clear(&s.want);
         put_next(&s, 3, -1); /* the hole in the sequence is mended */
         receipts(&s, 4);
+        assert_int_equal(s.ok, 3);
+        once_in_order(&s);
+        end(&s);
+    }
+}
+
+/* How many receipts have this in their text. */
+static int told(struct story *s, const char *text) {
+    int n = 0;
+    buf_put_u8(&s->all, 0);
+    for (const char *at = (char *)s->all.p; (at = strstr(at, text)) != NULL; at += strlen(text))
+        n++;
+    s->all.n--;
+    return n;
+}
+
+static const struct client_property wait_a_little[] = {{"linger.ms", "200"}};
+
+/* The broker names records of a batch: they fail with its reason, the others are written, once and in order. */
+static void test_refused_records(void **state) {
+    (void)state;
+    for (int acks = -1; acks <= 1; acks += 2) {
+        struct story s = {.properties = wait_a_little, .n_properties = 1};
+        begin(&s);
+        fake_log_script(&s.log, 6, 1); /* an answer that says that nothing was written leaves no doubt */
+        put_next(&s, 2, acks);
+        put(&s, "alpha", 0, "bad \x1b", acks);
+        put_next(&s, 20, acks);
+        put(&s, "alpha", 0, "bad mute", acks);
+        put_next(&s, 2, acks);
+        receipts(&s, 26);
+        assert_int_equal(s.ok, 24);
+        assert_int_equal(s.error, 87);
+        assert_int_equal(told(&s, "INVALID_RECORD: alpha/0: it is bad · the record with \"bad \\x1b\"\n"), 1);
+        assert_int_equal(told(&s, "INVALID_RECORD: alpha/0: some are bad · the record with \"bad mute\"\n"), 1);
+        once_in_order(&s);
+        put_next(&s, 3, acks); /* the sequence goes on */
+        put(&s, "alpha", 0, "bad last", acks);
+        receipts(&s, 30);
+        assert_int_equal(s.ok, 27);
+        put(&s, "alpha", 0, "bad alone", acks);
+        put_next(&s, 1, acks);
+        receipts(&s, 32);
+        once_in_order(&s);
+        end(&s);
+    }
+}
+
+/* An earlier attempt was never answered: what is not named may have been written by it, and is not sent again. */
+static void test_refused_in_doubt(void **state) {
+    (void)state;
+    static const int steps[] = {STEP_CUT_BEFORE, 7, 20};
+    /* full, and so on its way, with three messages of together six bytes; 40 each and 61 are reckoned for the rest */
+    static const struct client_property by_three[] = {{"linger.ms", "20000"}, {"batch.size", "187"}};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct story s = {.properties = by_three, .n_properties = 2};
+        begin(&s);
+        fake_log_script(&s.log, steps[i], 1);
+        put(&s, "alpha", 0, "m", -1);
+        put(&s, "alpha", 0, "bad1", -1);
+        put(&s, "alpha", 0, "n", -1);
+        receipts(&s, 3);
+        assert_int_equal(s.failed, 3);
+        assert_int_equal(told(&s, "it is bad · the record with \"bad1\""), 1);
+        assert_int_equal(told(&s, "in a batch with 1 record that the broker refused · sent before without an answer: "
+                                  "whether it was written is not known"), 2);
+        put_next(&s, 3, -1);
+        receipts(&s, 6);
         assert_int_equal(s.ok, 3);
         once_in_order(&s);
         end(&s);
@@ -467,6 +538,8 @@ int main(void) {
         cmocka_unit_test(test_sequences),
         cmocka_unit_test(test_fenced),
         cmocka_unit_test(test_errors_that_stay),
+        cmocka_unit_test(test_refused_records),
+        cmocka_unit_test(test_refused_in_doubt),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_two_brokers),
         cmocka_unit_test(test_unknown),
