@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <utf8proc.h>
 
@@ -163,4 +164,32 @@ bool text_time(const char *text, int64_t now_ms, int64_t *ms) {
         return t != (time_t)-1;
     }
     return false;
+}
+
+static int hex_digit(char c) {
+    const char *digits = "0123456789abcdef", *at = c != '\0' ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
+    return at != NULL ? (int)(at - digits) : -1;
+}
+
+int text_escape(const char **at) {
+    static const char letters[] = "ntr0\\,=", bytes[] = "\n\t\r\0\\,=";
+    const char *from = *at, *letter = *from != '\0' ? strchr(letters, *from) : NULL;
+    if (letter != NULL) {
+        *at = from + 1;
+        return bytes[letter - letters];
+    }
+    if (*from != 'x' || hex_digit(from[1]) < 0 || hex_digit(from[2]) < 0)
+        return -1;
+    *at = from + 3;
+    return hex_digit(from[1]) * 16 + hex_digit(from[2]);
+}
+
+bool text_unescape(struct buf *out, const char *text) {
+    while (*text != '\0') {
+        int byte = (uint8_t)*text++;
+        if (byte == '\\' && (byte = text_escape(&text)) < 0)
+            return false;
+        buf_put_u8(out, (uint8_t)byte);
+    }
+    return true;
 }

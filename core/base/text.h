@@ -19,6 +19,13 @@ int text_width(int32_t cp);
 size_t text_sanitize(struct buf *out, struct slice s, size_t max_bytes);
 /* As one C string in a caller's buffer, cut with "..." where it does not fit. */
 char *text_safe(struct slice s, char *out, size_t out_size);
+/* What people write for bytes that they cannot type, everywhere the same: \n \t \r \0 \xNN, and \\ \, \= for
+ * the characters themselves. */
+#define TEXT_ESCAPES "\\n \\t \\r \\0 \\\\ \\, \\= \\xNN"
+/* The byte of the escape whose backslash stands before *at, which moves on behind it; -1: there is none such. */
+int text_escape(const char **at);
+/* The text with its escapes taken; false: one is unknown. */
+bool text_unescape(struct buf *out, const char *text);
 /* A time as people write it, in ms since 1970: 90s, 10m, 2h or 1d (that long before now_ms); 2026-01-31,
  * 2026-01-31T12:00 or with :SS and .mmm, a blank for the T, local time, or UTC with Z at the end. */
 bool text_time(const char *text, int64_t now_ms, int64_t *ms);

@@ -76,6 +76,19 @@ static void test_produce_numbered(void **state) {
     world_fini(&w);
 }
 
+/* What is written behind a backslash in Headers is the same as in weir produce -D; what is none is said and not sent. */
+static void test_produce_escapes(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j p 'hello shift-tab 'a\\=b=c\\,\\x21,d\\\\ ctrl-s");
+    assert_string_equal(w.client.produced[0].headers, "a=b=c,!;d\\;");
+    world_keys(&w, "ctrl-u 'a=\\q ctrl-s");
+    assert_int_equal(w.client.n_produced, 1);
+    assert_non_null(strstr(world_paint(&w), "that is no escape; they are \\n \\t"));
+    world_fini(&w);
+}
+
 /* With "each" the next message waits for the receipt of the one before. */
 static void test_produce_sync(void **state) {
     struct world w;
@@ -536,6 +549,7 @@ int main(void) {
         cmocka_unit_test(test_produce),
         cmocka_unit_test(test_produce_many),
         cmocka_unit_test(test_produce_numbered),
+        cmocka_unit_test(test_produce_escapes),
         cmocka_unit_test(test_produce_sync),
         cmocka_unit_test(test_produce_file),
         cmocka_unit_test(test_produce_exported),

@@ -229,6 +229,27 @@ static void test_text_limits(void **state) {
     assert_string_equal(text_safe(SLICE("abc"), out, 1), "");
 }
 
+static void test_text_escapes(void **state) {
+    (void)state;
+    static const struct { const char *text; struct slice bytes; } rows[] = {
+        {"", SLICE("")},
+        {"plain, as it is", SLICE("plain, as it is")},
+        {"\\n\\t\\r\\0\\\\\\,\\=", {(const uint8_t *)"\n\t\r\0\\,=", 7}},
+        {"\\x00\\xfF\\x4a4", {(const uint8_t *)"\0\xffJ4", 4}},
+        {"\\\\n", SLICE("\\n")},
+        {"\xc3\xa4\\x41", SLICE("\xc3\xa4" "A")},
+        {"\\", SLICE_NULL}, {"a\\q", SLICE_NULL}, {"\\N", SLICE_NULL}, {"\\x", SLICE_NULL}, {"\\x4", SLICE_NULL},
+        {"\\xg0", SLICE_NULL}, {"\\x0:", SLICE_NULL}, {"\\{n}", SLICE_NULL}, {"\\1", SLICE_NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf out = {0};
+        assert_int_equal(text_unescape(&out, rows[i].text), rows[i].bytes.p != NULL);
+        if (rows[i].bytes.p != NULL)
+            assert_true(slice_eq(buf_slice(&out), rows[i].bytes));
+        buf_fini(&out);
+    }
+}
+
 /* Whatever goes in: what comes out is UTF-8 of plain code points only. */
 static void test_text_random(void **state) {
     (void)state;
@@ -291,7 +312,7 @@ int main(void) {
         cmocka_unit_test(test_slice), cmocka_unit_test(test_crc32c), cmocka_unit_test(test_buf),
         cmocka_unit_test(test_arena), cmocka_unit_test(test_mem), cmocka_unit_test(test_timers),
         cmocka_unit_test(test_timers_random), cmocka_unit_test(test_error), cmocka_unit_test(test_text),
-        cmocka_unit_test(test_text_limits), cmocka_unit_test(test_text_random), cmocka_unit_test(test_log),
+        cmocka_unit_test(test_text_limits), cmocka_unit_test(test_text_escapes), cmocka_unit_test(test_text_random), cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

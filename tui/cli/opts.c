@@ -18,41 +18,6 @@ bool opts_number(const char *text, int64_t least, int64_t most, int64_t *out) {
     return true;
 }
 
-static int hex_digit(char c) {
-    const char *digits = "0123456789abcdef", *at = c != '\0' ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
-int opts_escape(const char **at) {
-    char c = *(*at)++;
-    switch (c) {
-    case 'n': return '\n';
-    case 't': return '\t';
-    case 'r': return '\r';
-    case '0': return '\0';
-    case '\\': return '\\';
-    case 'x':
-        if (hex_digit((*at)[0]) >= 0 && hex_digit((*at)[1]) >= 0) {
-            *at += 2;
-            return hex_digit((*at)[-2]) * 16 + hex_digit((*at)[-1]);
-        }
-        return -1;
-    default: return -1;
-    }
-}
-
-bool opts_unescape(struct buf *out, const char *text) {
-    while (*text != '\0') {
-        int byte = (uint8_t)*text++;
-        if (byte == '\\')
-            byte = *text == '\0' ? -1 : opts_escape(&text);
-        if (byte < 0)
-            return false;
-        buf_put_u8(out, (uint8_t)byte);
-    }
-    return true;
-}
-
 void opts_add_pair(struct opt_pairs *p, struct slice name, struct slice value) {
     p->v = mem_realloc(p->v, (p->n + 1) * sizeof *p->v);
     p->v[p->n++] = (struct opt_pair){mem_strndup(name), mem_strndup(value)};

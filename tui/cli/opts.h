@@ -41,10 +41,6 @@ void opts_add_pair(struct opt_pairs *p, struct slice name, struct slice value);
 void opts_add_word(struct opt_words *w, const char *text);
 void opts_pairs_fini(struct opt_pairs *p);
 void opts_words_fini(struct opt_words *w);
-/* The byte of an escape at *at, behind its backslash, which moves on: n t r 0 \\ xNN; -1: unknown. */
-int opts_escape(const char **at);
-/* The text with its escapes taken; false: one is unknown. */
-bool opts_unescape(struct buf *out, const char *text);
 /* A number, all of the text; false when it is not one or out of the range. */
 bool opts_number(const char *text, int64_t least, int64_t most, int64_t *out);
 

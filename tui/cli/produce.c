@@ -8,6 +8,8 @@
 #include "tui/cli/output.h"
 #include "tui/cli/session.h"
 
+#include "core/base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -73,9 +75,9 @@ static int read_options(struct producer *p, const struct cli_options *o) {
         cli_complain("--partition: %s is not a partition", o->partition);
         return EXIT_WRONG_USAGE;
     }
-    if (!opts_unescape(&p->delimiter, o->delimiter != NULL ? o->delimiter : "\n") || p->delimiter.n == 0 ||
-        !opts_unescape(&p->key_delimiter, o->key_delimiter != NULL ? o->key_delimiter : "")) {
-        cli_complain("--delimiter, --key-delimiter: a text; its escapes are \\n \\t \\r \\0 \\\\ \\xNN");
+    if (!text_unescape(&p->delimiter, o->delimiter != NULL ? o->delimiter : "\n") || p->delimiter.n == 0 ||
+        !text_unescape(&p->key_delimiter, o->key_delimiter != NULL ? o->key_delimiter : "")) {
+        cli_complain("--delimiter, --key-delimiter: a text; its escapes are " TEXT_ESCAPES);
         return EXIT_WRONG_USAGE;
     }
     if (o->rate == 0) {

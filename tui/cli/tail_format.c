@@ -1,6 +1,7 @@
 /* How a record is printed; see tail_format.h. */
 #include "tui/cli/tail_format.h"
 
+#include "core/base/text.h"
 #include "core/client/json_out.h"
 
 #include <unistd.h>
@@ -19,9 +20,8 @@ static enum err check(const char *format, struct error *e) {
             at++;
         } else if (c == '\\') {
             const char *word = at;
-            if (*at == '\0' || opts_escape(&at) < 0)
-                return error_set(e, ERR_USAGE, "--format: \\%c is unknown; known are \\n \\t \\r \\0 \\\\ \\xNN",
-                                 *word);
+            if (text_escape(&at) < 0)
+                return error_set(e, ERR_USAGE, "--format: \\%c is unknown; known are " TEXT_ESCAPES, *word);
         }
     }
     return OK;
@@ -76,7 +76,7 @@ static void put_format(struct tail_printer *p, const struct tail_row *r) {
         if (c == '%')
             put_field(p, r, *at++);
         else if (c == '\\')
-            buf_put_u8(&p->line, (uint8_t)opts_escape(&at));
+            buf_put_u8(&p->line, (uint8_t)text_escape(&at));
         else
             buf_put_u8(&p->line, (uint8_t)c);
     }

@@ -1,6 +1,7 @@
 #include "tui/views/produce_run.h"
 
 #include "core/base/base64.h"
+#include "core/base/text.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -18,51 +19,34 @@
 
 /* ---- headers as text ---- */
 
-static int hex_of(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
+_Static_assert(RUN_HEADERS_MAX == 64, "as it is said below");
 
-/* One character behind a backslash at *from; moves on behind it. */
-static char unescape(const char **from) {
-    char c = *(*from)++;
-    if (c == 'x' && hex_of((*from)[0]) >= 0 && hex_of((*from)[1]) >= 0) {
-        *from += 2;
-        return (char)(hex_of((*from)[-2]) * 16 + hex_of((*from)[-1]));
-    }
-    return (char)(c == 'n' ? '\n' : c == 't' ? '\t' : c);
-}
-
-int32_t run_headers_parse(char *text, struct record_header *out) {
-    int32_t n = 0;
+const char *run_headers_parse(char *text, struct record_header *out, int32_t *n) {
     const char *from = text;
     char *to = text;
-    while (*from) {
-        while (*from == ' ' || *from == ',')
-            from++;
-        if (!*from)
-            break;
-        if (n == RUN_HEADERS_MAX)
-            return -1;
+    *n = 0;
+    while (*(from += strspn(from, " ,"))) {
+        if (*n == RUN_HEADERS_MAX)
+            return "a message has at most 64 headers here";
         char *begin = to;
         struct record_header h = {.value = SLICE_NULL};
         bool in_value = false;
         while (*from && *from != ',') {
-            char c = *from++;
+            int c = (uint8_t)*from++;
             if (c == '=' && !in_value) {
                 h.key = slice_of(begin, (size_t)(to - begin));
                 begin = to;
                 in_value = true;
                 continue;
             }
-            *to++ = c == '\\' && *from ? unescape(&from) : c;
+            if (c == '\\' && (c = text_escape(&from)) < 0)
+                return "Headers: that is no escape; they are " TEXT_ESCAPES;
+            *to++ = (char)c;
         }
-        if (in_value)
-            h.value = slice_of(begin, (size_t)(to - begin));
-        else
-            h.key = slice_of(begin, (size_t)(to - begin));
-        out[n++] = h;
+        *(in_value ? &h.value : &h.key) = slice_of(begin, (size_t)(to - begin));
+        out[(*n)++] = h;
     }
-    return n;
+    return NULL;
 }
 
 static void put_escaped(struct buf *out, struct slice s, bool name) {
@@ -123,7 +107,8 @@ static void make_message(struct run *r) {
     if (strstr(r->header_text, "{n}")) {
         number_in(&r->made[2], slice_cstr(r->header_text), r->sent + 1);
         buf_put_u8(&r->made[2], 0);
-        m->n_headers = run_headers_parse((char *)r->made[2].p, r->headers);
+        const char *wrong = run_headers_parse((char *)r->made[2].p, r->headers, &m->n_headers);
+        weir_assert(!wrong); /* {n} is in no escape that was taken at the beginning */
     }
 }
 
@@ -278,9 +263,9 @@ bool run_begin(struct run *r, const struct run_spec *spec, int64_t now_us, char 
     };
     buf_puts(&r->made[2], spec->headers);
     buf_put_u8(&r->made[2], 0);
-    r->message.n_headers = run_headers_parse((char *)r->made[2].p, r->headers);
-    if (r->message.n_headers < 0) {
-        snprintf(why, why_size, "a message has at most %d headers here", RUN_HEADERS_MAX);
+    const char *wrong = run_headers_parse((char *)r->made[2].p, r->headers, &r->message.n_headers);
+    if (wrong) {
+        snprintf(why, why_size, "%s", wrong);
         run_end(r);
         return false;
     }

@@ -54,9 +54,9 @@ void run_receipt(struct run *r, uint64_t id);
 /* Until it must be fed again. */
 int64_t run_due_us(const struct run *r);
 
-/* "name=value, name": value null where there is no =.  \, \= \\ \n \t \xNN stand for what would end or hide.
- * The text is changed in place and pointed into.  -1: too many. */
-int32_t run_headers_parse(char *text, struct record_header *out);
+/* "name=value, name": value null where there is no =, text_escape's escapes in both.  The text is changed in place
+ * and pointed into.  NULL, or what is wrong with it. */
+const char *run_headers_parse(char *text, struct record_header *out, int32_t *n);
 /* The same backwards, so that no byte is lost. */
 void run_headers_text(struct buf *out, struct slice encoded, int32_t n);
 
