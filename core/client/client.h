@@ -99,6 +99,11 @@ struct produce_message {
 /* Copies; the receipt comes as EVENT_RECEIPT with the id (acks=0: when sent).  0: queue full, try after events. */
 uint64_t client_produce(struct client *c, const struct produce_message *m);
 size_t client_produce_pending(const struct client *c);
+/* Acks and codec of the message as the client's properties have them (acks, compression.type and librdkafka's names
+ * for them), else all and none. */
+void client_produce_defaults(const struct client *c, struct produce_message *m);
+/* "all", "-1", "0", "1"; false: none of these. */
+bool produce_read_acks(const char *text, int *acks);
 
 /* ---- tail: a bounded ring of records ---- */
 struct tail;

@@ -155,6 +155,11 @@ uint64_t client_produce(struct client *c, const struct produce_message *m) {
 
 size_t client_produce_pending(const struct client *c) { return atomic_load(&c->receipts_owed); }
 
+void client_produce_defaults(const struct client *c, struct produce_message *m) {
+    m->acks = c->produce->settings.acks;
+    m->codec = c->produce->settings.codec;
+}
+
 void produce_taken(struct client *c, const struct event_node *receipt) {
     atomic_fetch_sub(&c->receipts_owed, 1);
     atomic_fetch_sub(&c->produce->owed_bytes, receipt->owed_bytes);

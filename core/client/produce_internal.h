@@ -22,6 +22,8 @@ struct produce_settings {
     int64_t linger_us, timeout_us;
     size_t batch_bytes, message_bytes;
     enum partitioner partitioner;
+    int acks;                           /* what a message is given that is not told others */
+    enum batch_codec codec;
     bool idempotent, idempotent_said;   /* said: the user insists */
     bool foreign;                       /* a property that only librdkafka knows */
 };

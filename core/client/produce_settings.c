@@ -1,7 +1,7 @@
 /* librdkafka's properties as our own producer understands them.  One that is not
  * known here is never passed over: it sends the producing to librdkafka.  Acks and
- * compression are known, but their values are the caller's business: every message
- * says its own.  Thread: any, once. */
+ * compression are what every message says itself; their properties are where it has
+ * them from (client_produce_defaults).  Thread: any, once. */
 #include "core/client/produce_internal.h"
 
 #include "core/base/text.h"
@@ -57,18 +57,23 @@ static enum err take_idempotence(struct produce_settings *s, const struct client
     return wrong(p, "true or false", e);
 }
 
-/* What security.c reads, what is said per message, and the name of the connections. */
+/* What security.c reads, and the name of the connections. */
 static bool is_elsewhere(const char *name) {
     static const char *const names[] = {
         "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password",
         "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.key.password",
         "ssl.endpoint.identification.algorithm", "enable.ssl.certificate.verification",
-        "client.id", "acks", "request.required.acks", "compression.codec", "compression.type",
+        "client.id",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
     return false;
+}
+
+bool produce_read_acks(const char *text, int *acks) {
+    *acks = strcmp(text, "0") == 0 ? 0 : strcmp(text, "1") == 0 ? 1 : -1;
+    return *acks >= 0 || strcmp(text, "all") == 0 || strcmp(text, "-1") == 0;
 }
 
 static enum err take_one(struct produce_settings *s, const struct client_property *p, struct error *e) {
@@ -90,6 +95,12 @@ static enum err take_one(struct produce_settings *s, const struct client_propert
         err = take_partitioner(s, p, e);
     } else if (strcmp(p->name, "enable.idempotence") == 0) {
         err = take_idempotence(s, p, e);
+    } else if (strcmp(p->name, "acks") == 0 || strcmp(p->name, "request.required.acks") == 0) {
+        if (!produce_read_acks(p->value, &s->acks))
+            err = wrong(p, "0, 1 or all", e);
+    } else if (strcmp(p->name, "compression.type") == 0 || strcmp(p->name, "compression.codec") == 0) {
+        if (!codec_of_name(p->value, &s->codec))
+            err = wrong(p, "none, gzip, snappy, lz4 or zstd", e);
     } else if (!is_elsewhere(p->name)) {
         s->foreign = true;
     }
@@ -101,6 +112,7 @@ enum err produce_settings_init(struct produce_settings *s, const struct client_p
     *s = (struct produce_settings){.timeout_us = TIMEOUT_MS * 1000LL,
                                    .batch_bytes = BATCH_BYTES,
                                    .message_bytes = MESSAGE_BYTES,
+                                   .acks = -1,
                                    .idempotent = true};
     enum err err = OK;
     for (size_t i = 0; err == OK && i < n; i++)

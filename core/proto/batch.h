@@ -92,6 +92,7 @@ enum err codec_decompress(enum batch_codec codec, struct slice in, size_t max_by
 /* Appends the compressed records.  level: Kafka's, INT32_MIN for the codec's own default. */
 enum err codec_compress(enum batch_codec codec, int level, struct slice in, struct buf *out) WEIR_MUST_CHECK;
 const char *codec_name(enum batch_codec codec);             /* "none" "gzip" "snappy" "lz4" "zstd" */
+bool codec_of_name(const char *name, enum batch_codec *out);
 
 /* Builds a batch record by record: start, add..., finish (sealed bytes appended to out).
  * Zero-initialise; may be started again.  start sets the producer fields to "none";

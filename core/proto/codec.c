@@ -279,3 +279,12 @@ const char *codec_name(enum batch_codec codec) {
     static const char *const names[CODEC_N] = {"none", "gzip", "snappy", "lz4", "zstd"};
     return (unsigned)codec < CODEC_N ? names[codec] : "unknown";
 }
+
+bool codec_of_name(const char *name, enum batch_codec *out) {
+    for (int c = CODEC_NONE; c < CODEC_N; c++)
+        if (strcmp(name, codec_name((enum batch_codec)c)) == 0) {
+            *out = (enum batch_codec)c;
+            return true;
+        }
+    return false;
+}

@@ -111,7 +111,9 @@ def test_librdkafka_only_where_it_is_wanted(box):
     equal(box.run('tail', 't', '-e', *on).stdout, 'a\nb\nc\n')
     contains(box.run('produce', 't', *on, '-X', 'lingr.ms=1', input='d\n', code=1).stderr, 'lingr.ms')
     contains(box.run('produce', 't', *on, '-X', 'linger.ms=long', input='d\n', code=1).stderr, 'linger.ms: long is not')
-    contains(box.run('produce', 't', *on, '-X', 'acks=2', input='d\n', code=2).stderr, '-X acks: 2 is not')
+    contains(box.run('produce', 't', *on, '-X', 'acks=2', input='d\n', code=1).stderr, 'acks: 2 is not 0, 1 or all')
+    contains(box.run('produce', 't', *on, '-X', 'compression.type=lzma', input='d\n', code=1).stderr,
+             'compression.type: lzma is not none, gzip')
     equal(box.run('produce', 't', *on, '-v', '-X', 'acks=0', input='d\n').stdout.split()[0], '0@-')
     contains(box.run('produce', 't', *on, '-v', '-X', 'acks=0', '--acks', 'all', input='e\n').stdout, '0@4')
 

@@ -5,7 +5,7 @@
 
 struct tail { struct client *client; };
 
-void fake_client_init(struct client *c) { *c = (struct client){.produce_room = SIZE_MAX}; }
+void fake_client_init(struct client *c) { *c = (struct client){.produce_room = SIZE_MAX, .acks = -1}; }
 
 void fake_client_row(struct client *c, int32_t partition, int64_t offset, struct slice key, struct slice value) {
     struct tail_row *row = &c->rows[c->n_rows++];
@@ -28,6 +28,11 @@ struct snapshot *client_poll(struct client *c) { return c ? NULL : NULL; }
 struct client_event *client_next_event(struct client *c) { return c ? NULL : NULL; }
 void client_event_free(struct client_event *ev) { free(ev); }
 size_t client_produce_pending(const struct client *c) { return c->pending; }
+void client_produce_defaults(const struct client *c, struct produce_message *m) {
+    m->acks = c->acks;
+    m->codec = c->codec;
+}
+
 void client_refresh(struct client *c) { c->n_refreshes++; }
 
 void client_set_interest(struct client *c, const struct client_interest *i) {
@@ -64,6 +69,7 @@ uint64_t client_produce(struct client *c, const struct produce_message *m) {
                  m->value.p ? (const char *)m->value.p : "");
         c->produced[c->n_produced].n_headers = m->n_headers;
         c->produced[c->n_produced].acks = m->acks;
+        c->produced[c->n_produced].codec = m->codec;
         c->produced[c->n_produced].null_value = m->value.p == NULL;
         c->produced[c->n_produced].value_n = m->value.n;
         c->produced[c->n_produced].null_key = m->key.p == NULL;

@@ -36,6 +36,28 @@ static void test_produce(void **state) {
     world_fini(&w);
 }
 
+/* What -X acks and compression.type say is what the form begins with; it may be changed there. */
+static void test_produce_defaults(void **state) {
+    static const int acks[] = {-1, 1, 0};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct world w;
+        fake_client_init(&w.client);
+        w.client.acks = acks[i];
+        w.client.codec = (enum batch_codec)(CODEC_GZIP + i);
+        world_begin(&w, 100, 30, false);
+        ui_set_snapshot(&w.screen.ui, world_snapshot(1));
+        world_keys(&w, "j j p 'x ctrl-s");
+        world_paint(&w);
+        world_keys(&w, "tab tab tab right ctrl-s");
+        assert_int_equal(w.client.n_produced, 2);
+        assert_int_equal(w.client.produced[0].acks, acks[i]);
+        assert_int_equal(w.client.produced[0].codec, CODEC_GZIP + i);
+        assert_int_equal(w.client.produced[1].acks, acks[(i + 1) % 3]);
+        world_fini(&w);
+    }
+}
+
 static void test_produce_many(void **state) {
     struct world w;
     (void)state;
@@ -549,6 +571,7 @@ int main(void) {
         cmocka_unit_test(test_produce),
         cmocka_unit_test(test_produce_many),
         cmocka_unit_test(test_produce_numbered),
+        cmocka_unit_test(test_produce_defaults),
         cmocka_unit_test(test_produce_escapes),
         cmocka_unit_test(test_produce_sync),
         cmocka_unit_test(test_produce_file),

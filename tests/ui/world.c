@@ -312,10 +312,14 @@ static bool theme_none(void *ctx, const char *name, char *why, size_t why_size) 
 }
 
 void world_init(struct world *w, int columns, int rows, bool ascii) {
+    fake_client_init(&w->client);
+    world_begin(w, columns, rows, ascii);
+}
+
+void world_begin(struct world *w, int columns, int rows, bool ascii) {
     static const struct screen_hooks hooks = {.theme = theme_none};
     setenv("TZ", "UTC", 1);
-    memset(w, 0, sizeof *w);
-    fake_client_init(&w->client);
+    *w = (struct world){.client = w->client};
     screen_init(&w->screen, &w->client, "127.0.0.1:9092", &hooks);
     w->screen.ui.env.now_us = WORLD_NOW_US;
     canvas_init(&w->canvas, columns, rows, ascii);

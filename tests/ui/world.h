@@ -25,6 +25,7 @@ struct snapshot *world_of(enum world_kind kind, uint64_t serial);
 struct snapshot *world_empty(enum link_state link, bool embedded);
 
 void world_init(struct world *w, int columns, int rows, bool ascii);
+void world_begin(struct world *w, int columns, int rows, bool ascii);  /* the same with a client that is there */
 void world_fini(struct world *w);
 void world_keys(struct world *w, const char *keys);     /* names between blanks: "j j enter"; 'text types it */
 const char *world_paint(struct world *w);               /* the screen as text */

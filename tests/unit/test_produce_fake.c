@@ -525,6 +525,18 @@ static void test_settings(void **state) {
     assert_true(s.foreign);
     assert_int_equal(settings(&s, "sasl.mechanism", "PLAIN"), OK);
     assert_false(s.foreign);
+    assert_int_equal(s.acks, -1);
+    assert_int_equal(s.codec, CODEC_NONE);
+    assert_int_equal(settings(&s, "request.required.acks", "-1"), OK);
+    assert_int_equal(s.acks, -1);
+    assert_int_equal(settings(&s, "acks", "0"), OK);
+    assert_int_equal(s.acks, 0);
+    assert_int_equal(settings(&s, "acks", "2"), ERR_INVALID);
+    assert_int_equal(settings(&s, "acks", ""), ERR_INVALID);
+    assert_int_equal(settings(&s, "compression.type", "lzma"), ERR_INVALID);
+    assert_int_equal(settings(&s, "compression.codec", "lz4"), OK);
+    assert_int_equal(s.codec, CODEC_LZ4);
+    assert_false(s.foreign);
     assert_int_equal(settings(&s, "sasl.usrname", "x"), OK);
     assert_true(s.foreign);
 }

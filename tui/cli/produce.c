@@ -39,35 +39,13 @@ struct producer {
 
 /* ---- options ---- */
 
-static bool read_acks(const char *text, int *out) {
-    if (text == NULL || strcmp(text, "all") == 0 || strcmp(text, "-1") == 0)
-        *out = -1;
-    else if (strcmp(text, "0") == 0 || strcmp(text, "1") == 0)
-        *out = *text - '0';
-    else
-        return false;
-    return true;
-}
-
-static bool read_codec(const char *text, enum batch_codec *out) {
-    *out = CODEC_NONE;
-    if (text == NULL)
-        return true;
-    for (int c = CODEC_NONE; c < CODEC_N; c++)
-        if (strcmp(text, codec_name((enum batch_codec)c)) == 0) {
-            *out = (enum batch_codec)c;
-            return true;
-        }
-    return false;
-}
-
 static int read_options(struct producer *p, const struct cli_options *o) {
     int64_t partition = -1;
-    if (!read_acks(o->acks, &p->m.acks)) {
+    if (o->acks != NULL && !produce_read_acks(o->acks, &p->m.acks)) {
         cli_complain("--acks: %s is not 0, 1 or all", o->acks);
         return EXIT_WRONG_USAGE;
     }
-    if (!read_codec(o->codec, &p->m.codec)) {
+    if (o->codec != NULL && !codec_of_name(o->codec, &p->m.codec)) {
         cli_complain("--compression: %s is not none, gzip, snappy, lz4 or zstd", o->codec);
         return EXIT_WRONG_USAGE;
     }
@@ -99,21 +77,13 @@ static int read_options(struct producer *p, const struct cli_options *o) {
 }
 
 /* What no option says a property may: librdkafka's names and Kafka's. */
-static bool read_properties(struct producer *p, const struct cli_options *o) {
-    for (size_t i = 0; i < p->s.properties.n; i++) {
-        const char *name = p->s.properties.v[i].name, *value = p->s.properties.v[i].value;
-        bool acks = strcmp(name, "acks") == 0 || strcmp(name, "request.required.acks") == 0;
-        bool codec = strcmp(name, "compression.type") == 0 || strcmp(name, "compression.codec") == 0;
-        if (acks && o->acks == NULL && !read_acks(value, &p->m.acks)) {
-            cli_complain("-X %s: %s is not 0, 1 or all", name, value);
-            return false;
-        }
-        if (codec && o->codec == NULL && !read_codec(value, &p->m.codec)) {
-            cli_complain("-X %s: %s is not none, gzip, snappy, lz4 or zstd", name, value);
-            return false;
-        }
-    }
-    return true;
+static void read_properties(struct producer *p) {
+    struct produce_message said = p->m;
+    client_produce_defaults(p->s.client, &p->m);
+    if (p->s.options->acks != NULL)
+        p->m.acks = said.acks;
+    if (p->s.options->codec != NULL)
+        p->m.codec = said.codec;
 }
 
 /* ---- receipts ---- */
@@ -317,11 +287,8 @@ int produce_run(const struct cli_options *o) {
     int code = read_options(&p, o);
     if (code == EXIT_OK && !session_open(&p.s, o))
         code = EXIT_FAILED;
-    if (code == EXIT_OK && !read_properties(&p, o)) {
-        code = EXIT_WRONG_USAGE;
-        session_close(&p.s);
-    }
     if (code == EXIT_OK) {
+        read_properties(&p);
         out_begin(&p.out, o);
         if (o->verbose && o->format_kind != FORMAT_TABLE)
             out_stream(&p.out, OUT_COLUMNS(receipt_columns));

@@ -25,6 +25,7 @@ static const char *const choices_null[] = {"auto", "key", "value", "both", "none
 static const char *const choices_as[] = {"lines", "one", "exported", NULL};
 static const char *const choices_codec[] = {"none", "gzip", "snappy", "lz4", "zstd", NULL};
 static const char *const choices_acks[] = {"all", "1", "0", NULL};
+static const int acks_of[] = {-1, 1, 0};
 static const char *const choices_wait[] = {"no", "each", NULL};
 
 struct receipt { bool ok; int32_t partition; int64_t offset, took_us, wall_ms; char text[160]; };
@@ -45,10 +46,18 @@ struct produce {
     int64_t painted_us;
 };
 
+/* The form begins from what -X says of acks and compression, as weir produce does. */
+static void choose_defaults(struct form *f, const struct client *client) {
+    struct produce_message m;
+    client_produce_defaults(client, &m);
+    f->fields[F_CODEC].choice = (int)m.codec;
+    while (acks_of[f->fields[F_ACKS].choice] != m.acks)
+        f->fields[F_ACKS].choice++;
+}
+
 static void producev_open(struct view *v, struct ui *u) {
     struct produce *me = (struct produce *)v;
     struct form *f = &me->form;
-    (void)u;
     me->receipts = mem_zalloc(RECEIPTS * sizeof *me->receipts);
     form_add(f, FIELD_TEXT, "Topic", "a topic's name")->width = 30;
     struct field *field = form_add(f, FIELD_TEXT, "Partition", "by key");
@@ -79,6 +88,7 @@ static void producev_open(struct view *v, struct ui *u) {
     field = form_add(f, FIELD_CHOICE, "Await", NULL);
     field->same_row = true;
     field->choices = choices_wait;
+    choose_defaults(f, u->client);
     me->typing = true;
 }
 
@@ -198,7 +208,7 @@ static bool produce_send(struct produce *me, struct ui *u) {
         return produce_wrong(me, u, F_RATE, "the rate is a number of messages a second");
     if (!number_of(f, F_PARTITION, -1, &partition) || partition > INT32_MAX)
         return produce_wrong(me, u, F_PARTITION, "Partition is a number, or empty: chosen by the key");
-    int null = f->fields[F_NULL].choice, acks = f->fields[F_ACKS].choice;
+    int null = f->fields[F_NULL].choice;
     bool key_null = null == 1 || null == 3, value_null = null == 2 || null == 3, none = null == 4;
     struct slice key = buf_slice(&f->fields[F_KEY].edit.text), value = buf_slice(&f->fields[F_VALUE].edit.text);
     const char *path = form_text(f, F_FILE);
@@ -207,7 +217,7 @@ static bool produce_send(struct produce *me, struct ui *u) {
         .topic = form_text(f, F_TOPIC), .headers = form_text(f, F_HEADERS), .partition = (int32_t)partition,
         .key = key_null || (key.n == 0 && !none) ? SLICE_NULL : key.n == 0 ? SLICE("") : key,
         .value = value_null ? SLICE_NULL : value.n == 0 ? SLICE("") : value,
-        .acks = acks == 0 ? -1 : acks == 1 ? 1 : 0, .codec = (enum batch_codec)f->fields[F_CODEC].choice,
+        .acks = acks_of[f->fields[F_ACKS].choice], .codec = (enum batch_codec)f->fields[F_CODEC].choice,
         .count = count, .rate = rate, .sync = f->fields[F_WAIT].choice == 1, .file = *path && !value_null ? path : NULL,
         .as = (enum run_as)f->fields[F_AS].choice,
     };
