@@ -372,8 +372,13 @@ static void test_from_form(void **state) {
     world_keys(&w, "right tab ctrl-u 'noon enter");
     assert_true(w.screen.ui.dialog.open);
     assert_non_null(strstr(world_paint(&w), "a time is"));
-    assert_int_equal(w.client.spec.from, TAIL_OFFSET); /* nothing was changed */
-    world_keys(&w, "ctrl-u '2024-05-31 tab ctrl-u 'x enter");
+    world_keys(&w, "esc");
+    assert_true(screen_run(&w.screen, "only 3")); /* begins anew where it was told last */
+    assert_int_equal(w.client.spec.from, TAIL_OFFSET);
+    assert_int_equal(w.client.spec.value, 17);
+    world_keys(&w, "b");
+    world_paint(&w);
+    world_keys(&w, "right tab ctrl-u '2024-05-31 tab ctrl-u 'x enter");
     assert_non_null(strstr(world_paint(&w), "partitions are numbers"));
     world_keys(&w, "ctrl-u 'all enter");
     assert_int_equal(w.client.spec.from, TAIL_TIME);

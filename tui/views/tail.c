@@ -48,7 +48,7 @@ void tail_view_start(struct tail_view *me, struct ui *u) {
         return;
     struct tail_spec spec = {
         .topic = me->topic, .partitions = me->partitions, .n_partitions = me->n_partitions,
-        .from = me->from, .value = me->value, .filter = me->filter[0] ? me->filter : NULL,
+        .from = me->start.from, .value = me->start.value, .filter = me->filter[0] ? me->filter : NULL,
         .cut_bytes = CUT_BYTES, .peek_bytes = PEEK_BYTES,
     };
     if (tail_match_init(&me->match, spec.filter, &e) != OK || tail_open(u->client, &spec, &me->tail, &e) != OK) {

@@ -14,34 +14,32 @@ static const char *const from_words[] = {"last", "beginning", "end", "offset", "
 static const enum tail_from from_kinds[] = {TAIL_LAST_N, TAIL_BEGINNING, TAIL_END, TAIL_OFFSET, TAIL_TIME};
 
 void tail_view_from_default(struct tail_view *me) {
-    me->from = TAIL_LAST_N;
-    me->value = LAST_N;
-    snprintf(me->from_text, sizeof me->from_text, "last %d", LAST_N);
+    me->start = (struct tail_start){.from = TAIL_LAST_N, .value = LAST_N};
+    snprintf(me->start.text, sizeof me->start.text, "last %d", LAST_N);
 }
 
 void tail_view_from_offset(struct tail_view *me, int64_t offset) {
-    me->from = TAIL_OFFSET;
-    me->value = offset;
-    snprintf(me->from_text, sizeof me->from_text, "offset %" PRId64, offset);
+    me->start = (struct tail_start){.from = TAIL_OFFSET, .value = offset};
+    snprintf(me->start.text, sizeof me->start.text, "offset %" PRId64, offset);
 }
 
 /* "last 10", "time 10m ago" and the like.  NULL, or what it should have been. */
-static const char *from_parse(struct tail_view *me, const char *arg, int64_t now_ms) {
+static const char *from_parse(struct tail_start *out, const char *arg, int64_t now_ms) {
     char word[16] = "";
     int64_t n = -1;
     int got = sscanf(arg, "%15s %" SCNd64, word, &n);
     if (got >= 1 && strcmp(word, "beginning") == 0)
-        me->from = TAIL_BEGINNING;
+        out->from = TAIL_BEGINNING;
     else if (got >= 1 && strcmp(word, "end") == 0)
-        me->from = TAIL_END;
+        out->from = TAIL_END;
     else if (got >= 1 && strcmp(word, "offset") == 0 && (got < 2 || n < 0))
         return "an offset is a number from 0";
     else if (got == 2 && strcmp(word, "offset") == 0)
-        me->from = TAIL_OFFSET;
+        out->from = TAIL_OFFSET;
     else if (got >= 1 && strcmp(word, "last") == 0 && (got < 2 || n <= 0))
         return "last N: a number of records of each partition, from 1";
     else if (got == 2 && strcmp(word, "last") == 0)
-        me->from = TAIL_LAST_N;
+        out->from = TAIL_LAST_N;
     else if (strncmp(arg, "time ", 5) == 0) {
         char text[64];
         int64_t ms;
@@ -53,11 +51,11 @@ static const char *from_parse(struct tail_view *me, const char *arg, int64_t now
             n = ms;
         else if (got < 2 || strspn(arg + 5, "0123456789") != len)
             return "a time is 10m ago, 2024-05-31T12:00:00 (with Z: UTC), or milliseconds";
-        me->from = TAIL_TIME;
+        out->from = TAIL_TIME;
     } else
         return "from beginning, end, offset N, last N, or time 2024-05-31T12:00:00 (or 10m ago, or milliseconds)";
-    me->value = n;
-    snprintf(me->from_text, sizeof me->from_text, "%.60s", arg);
+    out->value = n;
+    snprintf(out->text, sizeof out->text, "%.60s", arg);
     return NULL;
 }
 
@@ -99,8 +97,8 @@ static bool from_submit(struct dialog *d, void *ctx) {
     char text[128];
     snprintf(text, sizeof text, "%s%s%.100s", from_words[kind], bare ? "" : " ",
              bare ? "" : form_text(&d->form, F_VALUE));
-    struct tail_view before = *me;
-    const char *wrong = from_parse(me, text, u->wall_ms);
+    struct tail_start start;
+    const char *wrong = from_parse(&start, text, u->wall_ms);
     d->form.focus = F_VALUE;
     if (!wrong && !only_parse(me, form_text(&d->form, F_ONLY))) {
         wrong = "partitions are numbers with commas between them, 64 at most, or all";
@@ -108,11 +106,9 @@ static bool from_submit(struct dialog *d, void *ctx) {
     }
     if (wrong) {
         snprintf(d->wrong, sizeof d->wrong, "%s", wrong);
-        me->from = before.from;
-        me->value = before.value;
-        memcpy(me->from_text, before.from_text, sizeof me->from_text);
         return false;
     }
+    me->start = start;
     tail_view_start(me, u);
     return true;
 }
@@ -136,11 +132,11 @@ static void from_ask(struct tail_view *me, struct ui *u) {
     struct field *field = form_add(&d->form, FIELD_CHOICE, "From", NULL);
     field->choices = from_words;
     for (int i = 0; from_words[i]; i++)
-        if (from_kinds[i] == me->from)
+        if (from_kinds[i] == me->start.from)
             field->choice = i;
     form_add(&d->form, FIELD_TEXT, "", NULL)->width = 36;
     form_add(&d->form, FIELD_TEXT, "Partitions", "all, or 0,3,7")->width = 36;
-    const char *value = strchr(me->from_text, ' ');
+    const char *value = strchr(me->start.text, ' ');
     edit_set(&d->form.fields[F_VALUE].edit, slice_cstr(value ? value + 1 : ""));
     for (size_t i = 0; i < me->n_partitions; i++)
         buf_printf(&text, "%s%" PRId32, i ? "," : "", me->partitions[i]);
@@ -156,10 +152,11 @@ bool tail_view_set_from(struct tail_view *me, struct ui *u, const char *arg) {
         from_ask(me, u);
         return true;
     }
-    const char *wrong = from_parse(me, arg, u->wall_ms);
+    struct tail_start start;
+    const char *wrong = from_parse(&start, arg, u->wall_ms);
     if (wrong)
-        ui_say(u, ROLE_bad, "%s", wrong);
-    else
-        tail_view_start(me, u);
+        return ui_say(u, ROLE_bad, "%s", wrong), true;
+    me->start = start;
+    tail_view_start(me, u);
     return true;
 }

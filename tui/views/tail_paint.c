@@ -92,7 +92,7 @@ static void paint_title_figures(struct tail_view *me, struct ui *u, struct canva
     if (me->filter[0])
         snprintf(text[n++], sizeof text[0], "%s of %s match", fmt_count(a, (int64_t)s->matched, wide ? 15 : 6, wide),
                  fmt_count(b, (int64_t)s->scanned, wide ? 15 : 6, wide));
-    snprintf(text[n++], sizeof text[0], "from %s", me->from_text);
+    snprintf(text[n++], sizeof text[0], "from %s", me->start.text);
     if (!me->filter[0])
         snprintf(text[n++], sizeof text[0], "%s read", fmt_count(a, (int64_t)s->scanned, wide ? 15 : 6, wide));
     snprintf(text[n++], sizeof text[0], "%s/s", fmt_rate(a, s->per_second, u->env.exact));
@@ -363,7 +363,7 @@ static void paint_empty(struct tail_view *me, const struct ui *u, struct canvas 
                       fmt_group(number, (int64_t)s->scanned));
     } else if (s->last == 0 && s->distance > 0) {
         canvas_put(c, y, x, w, ROLE_pending, "… reading");
-    } else if (s->last == 0 && (me->from == TAIL_END || me->from == TAIL_TIME)) {
+    } else if (s->last == 0 && (me->start.from == TAIL_END || me->start.from == TAIL_TIME)) {
         canvas_printf(c, y, x, w, ROLE_dim, "no record since then yet · %s reads from earlier on",
                       ui_key(u, "from", key));
     } else if (s->last == 0) {

@@ -19,14 +19,20 @@ struct tail_export {
     uint64_t n, lost;           /* written; gone from the ring before */
 };
 
+/* Where it begins, and how that was said. */
+struct tail_start {
+    enum tail_from from;
+    int64_t value;
+    char text[64];
+};
+
 struct tail_view {
     struct view view;
     struct tail *tail;
     struct tail_stats stats;
-    char topic[300], filter[256], from_text[64];
+    char topic[300], filter[256];
     struct tail_match match;    /* of filter, to mark what it found */
-    enum tail_from from;
-    int64_t value;
+    struct tail_start start;
     int32_t partitions[TAIL_PARTITIONS];
     size_t n_partitions;        /* 0 all */
     bool live, wrap;
