@@ -194,7 +194,7 @@ static void on_part(void *ctx, const struct conn_answer *a);
 static void part_send(struct action_part *p, const struct proto_message *m, const void *body, int max, int min) {
     int version = conn_version(p->conn, m->key, max);
     if (version < min) {
-        action_fail(p->action, KAFKA_UNSUPPORTED_VERSION, "broker %d is too old for it", p->broker->id);
+        action_fail(p->action, KAFKA_UNSUPPORTED_VERSION, "broker %d is too old for it", p->broker->node.id);
         part_done(p);
         return;
     }
@@ -314,7 +314,7 @@ static struct cargo cargo_load(const struct action_part *p, bool led) {
     for (size_t i = 0; i < a->n_offsets; i++) {
         struct rtopic *topic = led ? topics_find(&p->client->reader, slice_cstr(a->offsets[i].topic)) : NULL;
         struct rpart *part = topic != NULL ? topic_part(topic, a->offsets[i].partition) : NULL;
-        if (!led || (part != NULL && part->leader == p->broker->id))
+        if (!led || (part != NULL && part->leader == p->broker->node.id))
             cargo_add(&c, &a->offsets[i]);
     }
     return c;
@@ -436,7 +436,7 @@ static void part_go(struct action_part *p) {
 static void part_start(struct action_part *p) {
     struct rbroker *b = p->broker;
     if (b->act == NULL)
-        b->act = conn_new(p->client->reader.wire, b->host, (uint16_t)b->port, b);
+        b->act = conn_new(p->client->reader.wire, b->node.host, b->node.port, b);
     p->conn = b->act;
     if (conn_is_up(b->act)) {
         part_go(p);
@@ -652,10 +652,10 @@ static void on_part(void *ctx, const struct conn_answer *a) {
 static struct rbroker *any_broker(struct reader *r) {
     struct rbroker *controller = reader_broker(r, r->controller);
     struct rbroker *best = NULL;
-    for (size_t i = 0; i < r->n_brokers; i++)
-        if (reader_broker_ready(r, r->brokers[i]))
-            best = r->brokers[i];
-    bool zookeeper = best != NULL && conn_version(best->conn, API_DESCRIBE_QUORUM, 2) < 0;
+    for (size_t i = 0; i < r->nodes.n; i++)
+        if (reader_broker_ready(r, reader_broker_at(r, i)))
+            best = reader_broker_at(r, i);
+    bool zookeeper = best != NULL && conn_version(best->node.conn, API_DESCRIBE_QUORUM, 2) < 0;
     if (zookeeper && controller != NULL && !controller->gone)
         return controller;
     return best;

@@ -313,7 +313,7 @@ enum err client_new(struct client **out, const struct client_config *config, str
     wire_init(&c->wire, &c->loop);
     c->wire.security = &c->security;
     reader_init(&c->reader, c);
-    err = reader_set_seeds(&c->reader, c->config.bootstrap, e);
+    err = nodes_set_seeds(&c->reader.nodes, c->config.bootstrap, e);
     if (err == OK && pthread_create(&c->thread, NULL, client_main, c) != 0)
         err = error_set(e, ERR_LIMIT, "cannot start the client's thread: %s", strerror(errno));
     if (err != OK) {

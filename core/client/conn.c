@@ -690,6 +690,12 @@ void conn_open(struct conn *c) {
     }
 }
 
+void conn_wait(struct conn *c, int64_t us) {
+    c->state = CONN_DOWN;
+    c->backoff_us = us;
+    c->retry_at_us = wire_now_us() + us;
+}
+
 void conn_hurry(struct conn *c) {
     c->backoff_us = 0;
     c->retry_at_us = 0;

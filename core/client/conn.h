@@ -124,6 +124,8 @@ struct conn *conn_new(struct wire *w, const char *host, uint16_t port, void *use
 void conn_free(struct conn *c);     /* calls in flight end with ERR_CLOSED */
 /* Starts connecting when IDLE, or DOWN and its time has come. */
 void conn_open(struct conn *c);
+/* The next attempt waits this long, as if one had failed. */
+void conn_wait(struct conn *c, int64_t us);
 /* Forgets the backoff: the user asked. */
 void conn_hurry(struct conn *c);
 static inline bool conn_is_up(const struct conn *c) { return c->state == CONN_UP; }

@@ -14,7 +14,7 @@
 #include "config.h"
 
 #include "core/client/client.h"
-#include "core/client/conn.h"
+#include "core/client/nodes.h"
 #include "core/client/security.h"
 #include "core/base/log.h"
 #include "core/proto/errors.h"
@@ -24,7 +24,6 @@
 #include <uthash.h>
 
 #define EVENTS_MAX 16384
-#define BROKERS_MAX 4096            /* more is not a cluster but an attack */
 #define WHY_SIZE 400
 
 /* ---- the working picture ---- */
@@ -33,11 +32,9 @@ struct action;
 struct produce;
 
 struct rbroker {
+    struct node node;               /* first; its connection is for reading */
     struct reader *reader;
-    int32_t id, port;
-    char host[ADDR_HOST_SIZE];
     struct slice rack;              /* heap */
-    struct conn *conn;              /* for reading */
     struct conn *act;               /* for what may take long (actions, DescribeQuorum); made when first needed */
     bool gone;                      /* not in the newest Metadata */
     int64_t gone_us;                /* since when */
@@ -127,8 +124,6 @@ struct rgroup {
     struct history history;
 };
 
-struct seed { char host[ADDR_HOST_SIZE]; uint16_t port; };
-
 struct interest {                   /* a heap copy of struct client_interest */
     struct slice *topics; size_t n_topics;
     struct slice *groups; size_t n_groups;
@@ -138,17 +133,13 @@ struct interest {                   /* a heap copy of struct client_interest */
 struct reader {
     struct client *client;
     struct wire *wire;
-    struct seed *seeds;
-    size_t n_seeds, seed_at, seeds_failed;
-    struct conn *seed;              /* while no broker's own connection is up */
+    struct nodes nodes;             /* of struct rbroker */
     enum link_state link;
     char why[WHY_SIZE], address[ADDR_TEXT_SIZE];
     struct slice cluster_id;        /* heap */
     int32_t controller, controller_epoch, metadata_controller;
     bool controller_true;
     bool zookeeper;                 /* no DescribeQuorum: Metadata's controller is the real one */
-    struct rbroker **brokers;       /* by id; never freed before the reader */
-    size_t n_brokers;
     struct rtopic *topics, **topics_sorted;
     size_t n_topics, n_parts;
     struct rgroup *groups, **groups_sorted;
@@ -236,7 +227,6 @@ struct client {
 
 void client_wake(struct client *c);                 /* any thread */
 bool client_is_ours(const struct client *c);        /* its security is one that our connections know; any thread */
-enum err client_seeds(const char *bootstrap, struct seed **out, size_t *n, struct error *e) WEIR_MUST_CHECK;
 struct client_event *client_event_new(enum client_event_kind kind);
 void client_push_event(struct client *c, struct client_event *ev);     /* any thread; takes it */
 void client_push_receipts(struct client *c, struct event_node *first, struct event_node *last);
@@ -247,7 +237,6 @@ void client_hand_action(struct client *c, struct action *a);           /* any th
 /* reader.c */
 void reader_init(struct reader *r, struct client *c);
 void reader_fini(struct reader *r);
-enum err reader_set_seeds(struct reader *r, const char *bootstrap, struct error *e) WEIR_MUST_CHECK;
 void reader_start(struct reader *r);
 void reader_take_interest(struct reader *r, struct interest *i);
 void reader_refresh(struct reader *r);
@@ -256,6 +245,9 @@ void reader_pass(struct reader *r);                 /* asks every broker for wha
 struct conn *reader_any_conn(struct reader *r);     /* one that is up, NULL: none */
 struct rbroker *reader_any_broker(struct reader *r); /* one that is ready, NULL: none */
 struct rbroker *reader_broker(struct reader *r, int32_t id);
+static inline struct rbroker *reader_broker_at(const struct reader *r, size_t i) {
+    return (struct rbroker *)r->nodes.v[i];
+}
 struct rbroker *reader_add_broker(struct reader *r, int32_t id);     /* NULL: too many */
 struct rbroker *reader_broker_of_metadata(struct reader *r, const struct metadata_resp_broker *m);
 bool reader_broker_ready(struct reader *r, struct rbroker *b);

@@ -114,9 +114,8 @@ struct ptopic {
 };
 
 struct pbroker {
+    struct node node;                   /* first */
     struct pown *own;
-    int32_t id;
-    struct conn *conn;
     size_t n_flying;                    /* requests */
     char why[WHY_SIZE + 160];           /* since it was lost, "": it is there, or was never needed */
 };
@@ -131,11 +130,8 @@ struct pown {
     /* the client thread's */
     bool started, closing, delivered;
     struct wire wire;
-    struct seed *seeds;
-    size_t n_seeds, seed_at, refused;
-    struct conn *seed;
-    struct pbroker **brokers;
-    size_t n_brokers;
+    struct nodes nodes;                 /* of struct pbroker */
+    size_t refused;                     /* seeds that let nobody in, in a row */
     struct ptopic *topics, *last_topic;
     struct ppart **active;
     size_t n_active, cap_active, turn;
@@ -168,8 +164,9 @@ void produce_own_stop(struct pown *o);                         /* the client thr
 void produce_own_free(struct pown *o);                         /* and the loop has closed the handles */
 void own_step(struct pown *o);                                 /* whatever can be done now */
 void own_later(struct pown *o, int64_t at_us);
-struct pbroker *own_broker(struct pown *o, int32_t id);
-struct conn *own_any_conn(struct pown *o);                     /* that is up; NULL: none */
+static inline struct pbroker *own_broker(struct pown *o, int32_t id) {
+    return (struct pbroker *)nodes_find(&o->nodes, id);
+}
 
 /* produce_batch.c */
 uint32_t murmur2(struct slice key);

@@ -24,65 +24,6 @@
 
 static void own_find(struct pown *o);
 
-/* ---- brokers ---- */
-
-struct pbroker *own_broker(struct pown *o, int32_t id) {
-    for (size_t i = 0; i < o->n_brokers; i++)
-        if (o->brokers[i]->id == id)
-            return o->brokers[i];
-    return NULL;
-}
-
-struct conn *own_any_conn(struct pown *o) {
-    struct conn *best = o->seed != NULL && conn_is_up(o->seed) ? o->seed : NULL;
-    for (size_t i = 0; i < o->n_brokers; i++) {
-        struct conn *c = o->brokers[i]->conn;
-        if (c != NULL && conn_is_up(c) && (best == NULL || conn_oldest_us(c) > conn_oldest_us(best)))
-            best = c; /* the one that owes no old answer */
-    }
-    return best;
-}
-
-/* As the reader says it. */
-static void broker_lost(struct pbroker *b, const struct conn *c) {
-    if (c->refused_names)
-        snprintf(b->why, sizeof b->why,
-                 "broker %d advertises %s, which does not resolve here · mend its advertised.listeners, or give this "
-                 "machine the name",
-                 b->id, c->name);
-    else
-        snprintf(b->why, sizeof b->why, "broker %d: %s", b->id, c->why);
-}
-
-static void take_broker(struct pown *o, const struct metadata_resp_broker *m) {
-    struct pbroker *b = own_broker(o, m->node_id);
-    char host[ADDR_HOST_SIZE];
-    if (m->host.n == 0 || m->host.n >= sizeof host || m->port < 1 || m->port > UINT16_MAX ||
-        (b == NULL && o->n_brokers >= BROKERS_MAX))
-        return;
-    memcpy(host, m->host.p, m->host.n);
-    host[m->host.n] = '\0';
-    if (b == NULL) {
-        b = mem_zalloc(sizeof *b);
-        b->own = o;
-        b->id = m->node_id;
-        o->brokers = mem_realloc(o->brokers, (o->n_brokers + 1) * sizeof(struct pbroker *));
-        o->brokers[o->n_brokers++] = b;
-    }
-    if (b->conn != NULL && (strcmp(b->conn->host, host) != 0 || b->conn->port != m->port)) {
-        struct conn *old = b->conn;
-        b->conn = NULL;
-        conn_free(old);
-    }
-    if (b->conn == NULL && o->seed != NULL && o->seed->port == m->port && strcmp(o->seed->host, host) == 0) {
-        b->conn = o->seed; /* the seed is this broker */
-        b->conn->user = b;
-        o->seed = NULL;
-    }
-    if (b->conn == NULL)
-        b->conn = conn_new(&o->wire, host, (uint16_t)m->port, b);
-}
-
 /* ---- topics ---- */
 
 static bool name_is_plain(const char *name) {
@@ -237,6 +178,14 @@ static void take_topic(struct ptopic *t, const struct metadata_resp_topic *m, in
 
 /* ---- Metadata ---- */
 
+static void take_broker(struct pown *o, const struct metadata_resp_broker *m) {
+    struct pbroker *b = (struct pbroker *)nodes_get(&o->nodes, m->node_id);
+    if (b == NULL)
+        return;
+    b->own = o;
+    node_advertise(&b->node, m);
+}
+
 static void on_metadata(void *ctx, const struct conn_answer *a) {
     struct pown *o = ctx;
     struct metadata_resp m;
@@ -252,6 +201,7 @@ static void on_metadata(void *ctx, const struct conn_answer *a) {
         o->why[0] = '\0';
         for (int32_t i = 0; i < m.brokers.n; i++)
             take_broker(o, &m.brokers.v[i]);
+        nodes_answered(&o->nodes);
         for (int32_t i = 0; i < m.topics.n; i++) {
             struct ptopic *t;
             struct slice name = m.topics.v[i].name;
@@ -297,19 +247,13 @@ static void own_find(struct pown *o) {
         wanted = t->ask;
     if (!wanted || o->asking)
         return;
-    struct conn *c = own_any_conn(o);
+    struct conn *c = nodes_any(&o->nodes);
     if (c != NULL) {
         if (now >= o->metadata_after_us)
             ask_metadata(o, c);
         return;
     }
-    for (size_t i = 0; i < o->n_brokers; i++)
-        if (o->brokers[i]->conn != NULL)
-            conn_open(o->brokers[i]->conn);
-    if (o->seed == NULL && o->n_seeds > 0)
-        o->seed = conn_new(&o->wire, o->seeds[o->seed_at].host, o->seeds[o->seed_at].port, NULL);
-    if (o->seed != NULL)
-        conn_open(o->seed);
+    nodes_open_all(&o->nodes);
 }
 
 /* ---- messages ---- */
@@ -335,7 +279,7 @@ static void refuse_all(struct pown *o, const struct pbroker *b, const char *why)
         for (struct pmsg *m; b == NULL && (m = pmsgs_take(&t->waiting)) != NULL;)
             batch_refuse(o, m, error, why);
         for (int32_t i = 0; i < t->n_parts; i++)
-            while (t->parts[i]->first != NULL && (b == NULL || t->parts[i]->leader == b->id))
+            while (t->parts[i]->first != NULL && (b == NULL || t->parts[i]->leader == b->node.id))
                 batch_fail(t->parts[i]->first, error, why);
     }
 }
@@ -376,8 +320,10 @@ static void on_up(void *ctx, struct conn *c) {
     struct pown *o = ctx;
     struct pbroker *b = c->user;
     o->refused = 0;
-    if (b != NULL)
+    if (b != NULL) {
         b->why[0] = '\0';
+        nodes_drop_seed(&o->nodes);
+    }
     own_step(o);
 }
 
@@ -387,20 +333,17 @@ static void on_down(void *ctx, struct conn *c) {
     if (o->closing)
         return;
     if (b != NULL)
-        broker_lost(b, c);
-    if (own_any_conn(o) == NULL)
+        node_why(&b->node, c, b->why, sizeof b->why);
+    if (nodes_any(&o->nodes) == NULL)
         text_safe(slice_cstr(c->why), o->why, sizeof o->why);
-    if (b == NULL && conn_is_refused(c) && ++o->refused >= o->n_seeds && !o->delivered)
+    if (b == NULL && conn_is_refused(c) && ++o->refused >= o->nodes.n_seeds && !o->delivered)
         refuse_all(o, NULL, c->why);
     else if (b != NULL && conn_is_refused(c) && !o->delivered)
         refuse_all(o, b, c->why);
-    if (c == o->seed && o->n_seeds > 1) {
-        o->seed_at = (o->seed_at + 1) % o->n_seeds;
-        o->seed = NULL;
-        conn_free(c);
-    }
+    if (c == o->nodes.seed && nodes_any(&o->nodes) == NULL)
+        nodes_seed_failed(&o->nodes);
     for (size_t i = 0; b != NULL && i < o->n_active; i++)
-        if (o->active[i]->leader == b->id)
+        if (o->active[i]->leader == b->node.id)
             o->active[i]->topic->ask = true; /* another may lead by now */
     batch_push_receipts(o);
     if (o->n_held > 0)
@@ -432,9 +375,10 @@ void produce_own_add(struct pown *o, struct pmsg *m) {
 static void own_start(struct pown *o) {
     struct error e;
     o->started = true;
-    if (client_seeds(o->bootstrap, &o->seeds, &o->n_seeds, &e) != OK)
-        text_safe(slice_cstr(e.text), o->why, sizeof o->why);
     wire_init(&o->wire, &o->client->loop);
+    nodes_init(&o->nodes, &o->wire, sizeof(struct pbroker));
+    if (nodes_set_seeds(&o->nodes, o->bootstrap, &e) != OK)
+        text_safe(slice_cstr(e.text), o->why, sizeof o->why);
     o->wire.security = &o->client->security;
     o->wire.up = on_up;
     o->wire.down = on_down;
@@ -467,9 +411,7 @@ void produce_own_stop(struct pown *o) {
     if (!o->started)
         return;
     timers_cancel(&o->wire.timers, &o->again);
-    conn_free(o->seed);
-    for (size_t i = 0; i < o->n_brokers; i++)
-        conn_free(o->brokers[i]->conn);
+    nodes_fini(&o->nodes);
     wire_fini(&o->wire);
 }
 
@@ -479,9 +421,6 @@ void produce_own_free(struct pown *o) {
         HASH_DELETE(hh, o->topics, t);
         topic_free(t);
     }
-    for (size_t i = 0; i < o->n_brokers; i++)
-        free(o->brokers[i]);
-    free(o->brokers);
     free(o->active);
     if (o->started) {
         arena_fini(&o->scratch);
@@ -491,7 +430,6 @@ void produce_own_free(struct pown *o) {
     buf_fini(&o->batches);
     pthread_mutex_destroy(&o->lock);
     pmsgs_free(&o->receipts);
-    free(o->seeds);
     free(o->bootstrap);
     free(o);
 }

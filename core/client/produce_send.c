@@ -78,7 +78,7 @@ static void on_pid(void *ctx, const struct conn_answer *a) {
 }
 
 void send_ask_pid(struct pown *o) {
-    struct conn *c = own_any_conn(o);
+    struct conn *c = nodes_any(&o->nodes);
     struct init_producer_id_req q;
     if (!is_idempotent(o) || o->asking_pid || c == NULL || wire_now_us() < o->pid_after_us)
         return;
@@ -334,8 +334,8 @@ static void on_produced(void *ctx, const struct conn_answer *a) {
         }
     }
     free(q);
-    if (broker->conn != NULL && conn_is_up(broker->conn))
-        conn_forgive(broker->conn); /* it works in order: the others waited for this one */
+    if (node_is_up(&broker->node))
+        conn_forgive(broker->node.conn); /* it works in order: the others waited for this one */
     own_step(o);
 }
 
@@ -410,10 +410,10 @@ static struct prequest *gather(struct pbroker *to, int version, struct slice *by
     for (size_t i = 0; i < o->n_active && n < BATCHES_MAX && sum < REQUEST_BYTES;) {
         size_t before = o->n_active;
         struct ppart *p = o->active[(o->turn + i) % before];
-        struct pbatch *b = p->leader == to->id ? ready(p, to, busy, now) : NULL;
+        struct pbatch *b = p->leader == to->node.id ? ready(p, to, busy, now) : NULL;
         if (b != NULL && (n == 0 || (b->acks == v[0]->acks && sum + b->bytes <= REQUEST_BYTES))) {
             at[n] = o->batches.n;
-            if (load(o, b, to->conn, version)) {
+            if (load(o, b, to->node.conn, version)) {
                 sum += b->bytes;
                 v[n++] = b;
             }
@@ -485,9 +485,10 @@ static void ask_nothing(struct conn *c, struct prequest *q) {
 void send_step(struct pown *o, struct pbroker *b) {
     struct slice bytes[BATCHES_MAX];
     struct produce_req m;
-    int version = conn_version(b->conn, API_PRODUCE, 11);
+    int version = conn_version(b->node.conn, API_PRODUCE, 11);
     if (version < 3) {
-        snprintf(o->why, sizeof o->why, "broker %d is older than Kafka 0.11, to which weir does not produce", b->id);
+        snprintf(o->why, sizeof o->why, "broker %d is older than Kafka 0.11, to which weir does not produce",
+                 b->node.id);
         return;
     }
     while (b->n_flying < PRODUCE_FLYING_MAX) {
@@ -498,10 +499,10 @@ void send_step(struct pown *o, struct pbroker *b) {
         weir_assert(filled); /* a request's batches are few */
         b->n_flying++;
         if (q->acks == 0) {
-            conn_tell(b->conn, PROTO_MESSAGE(produce_req), version, &m);
-            ask_nothing(b->conn, q);
+            conn_tell(b->node.conn, PROTO_MESSAGE(produce_req), version, &m);
+            ask_nothing(b->node.conn, q);
         } else {
-            conn_send(b->conn, PROTO_MESSAGE(produce_req), version, &m, on_produced, q);
+            conn_send(b->node.conn, PROTO_MESSAGE(produce_req), version, &m, on_produced, q);
         }
     }
 }
@@ -510,12 +511,10 @@ void send_all(struct pown *o) {
     for (size_t i = 0; i < o->n_active; i++) {
         struct ppart *p = o->active[i];
         struct pbroker *b = own_broker(o, p->leader);
-        if (b == NULL || b->conn == NULL)
+        if (b == NULL || (!node_is_up(&b->node) && !node_open(&o->nodes, &b->node)))
             p->topic->ask = true;
-        else if (!conn_is_up(b->conn))
-            conn_open(b->conn);
     }
-    for (size_t i = 0; o->n_active > 0 && i < o->n_brokers; i++)
-        if (o->brokers[i]->conn != NULL && conn_is_up(o->brokers[i]->conn))
-            send_step(o, o->brokers[i]);
+    for (size_t i = 0; o->n_active > 0 && i < o->nodes.n; i++)
+        if (node_is_up(o->nodes.v[i]))
+            send_step(o, (struct pbroker *)o->nodes.v[i]);
 }

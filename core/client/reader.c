@@ -28,7 +28,6 @@
 #define QUORUM_PERIOD 5     /* intervals */
 #define METADATA_PERIOD 5   /* intervals, for large clusters */
 #define METADATA_LARGE 2000 /* partitions */
-#define SEED_US 2000000      /* for one of several seeds in the first round: then the next is tried */
 #define PATIENCE_US 3000000  /* `once`: how long what passes by itself is asked again, */
 #define AGAIN_US 100000      /* and how often */
 
@@ -42,10 +41,12 @@ static bool reader_settled(const struct reader *r) {
     if (r->link != LINK_UP || !r->topics_known || r->in_flight > 0 || r->commits_left > 0 || r->asking ||
         r->again)
         return false;
-    for (size_t i = 0; i < r->n_brokers; i++)
-        if (!r->brokers[i]->gone && ((r->brokers[i]->conn != NULL && conn_is_busy(r->brokers[i]->conn)) ||
-                                     (r->brokers[i]->act != NULL && conn_is_busy(r->brokers[i]->act))))
+    for (size_t i = 0; i < r->nodes.n; i++) {
+        const struct rbroker *b = reader_broker_at(r, i);
+        if (!b->gone &&
+            ((b->node.conn != NULL && conn_is_busy(b->node.conn)) || (b->act != NULL && conn_is_busy(b->act))))
             return false;
+    }
     return true;
 }
 
@@ -99,7 +100,8 @@ void reader_send(struct reader *r, struct conn *c, const struct proto_message *m
 static void reader_broker_heard(struct rbroker *b) {
     char after[64];
     if (b->silent_us != 0)
-        change_say(b->reader->client, LOG_INFO, "broker %d answers again%s", b->id, change_after(b->silent_us, after));
+        change_say(b->reader->client, LOG_INFO, "broker %d answers again%s", b->node.id,
+                   change_after(b->silent_us, after));
     b->silent_us = 0;
     b->why[0] = '\0';
 }
@@ -133,33 +135,15 @@ void reader_end(struct reader *r) {
 /* ---- brokers ---- */
 
 struct rbroker *reader_broker(struct reader *r, int32_t id) {
-    size_t low = 0, high = r->n_brokers;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (r->brokers[middle]->id == id)
-            return r->brokers[middle];
-        if (r->brokers[middle]->id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    return (struct rbroker *)nodes_find(&r->nodes, id);
 }
 
 struct rbroker *reader_add_broker(struct reader *r, int32_t id) {
-    if (r->n_brokers >= BROKERS_MAX)
+    struct rbroker *b = (struct rbroker *)nodes_get(&r->nodes, id);
+    if (b == NULL)
         return NULL;
-    size_t at = r->n_brokers;
-    while (at > 0 && r->brokers[at - 1]->id > id)
-        at--;
-    r->brokers = mem_realloc(r->brokers, (r->n_brokers + 1) * sizeof *r->brokers);
-    memmove(&r->brokers[at + 1], &r->brokers[at], (r->n_brokers - at) * sizeof *r->brokers);
-    struct rbroker *b = mem_zalloc(sizeof *b);
     b->reader = r;
-    b->id = id;
     b->quorum_lag.state = b->fetch_age_ms.state = VALUE_NONE;
-    r->brokers[at] = b;
-    r->n_brokers++;
     return b;
 }
 
@@ -169,61 +153,38 @@ struct rbroker *reader_broker_of_metadata(struct reader *r, const struct metadat
     bool new_one = b == NULL;
     if (new_one && (b = reader_add_broker(r, m->node_id)) == NULL)
         return NULL;
-    char host[ADDR_HOST_SIZE];
-    size_t n = m->host.n < sizeof host - 1 ? m->host.n : sizeof host - 1;
-    if (n > 0)
-        memcpy(host, m->host.p, n);
-    host[n] = '\0';
-    if (strcmp(host, b->host) != 0 || m->port != b->port) {
-        conn_free(b->conn);
+    if (node_advertise(&b->node, m)) {
         conn_free(b->act);
-        b->conn = b->act = NULL;
-        snprintf(b->host, sizeof b->host, "%s", host);
-        b->port = m->port;
+        b->act = NULL;
     }
     if (!slice_eq(b->rack, m->rack) || (b->rack.p == NULL) != (m->rack.p == NULL)) {
         free((void *)(uintptr_t)b->rack.p);
         b->rack = mem_dup(m->rack);
     }
     if (new_one && r->metadata_us != 0)
-        change_say(r->client, LOG_INFO, "broker %d joined", b->id);
+        change_say(r->client, LOG_INFO, "broker %d joined", b->node.id);
     else if (b->gone)
-        change_say(r->client, LOG_INFO, "broker %d is back%s", b->id, change_after(b->gone_us, after));
+        change_say(r->client, LOG_INFO, "broker %d is back%s", b->node.id, change_after(b->gone_us, after));
     b->gone = false;
     return b;
 }
 
 bool reader_broker_ready(struct reader *r, struct rbroker *b) {
-    if (b->gone || b->conn == NULL || !conn_is_up(b->conn))
+    if (b->gone || !node_is_up(&b->node))
         return false;
-    return conn_oldest_us(b->conn) > wire_now_us() - 2 * reader_interval(r);
+    return conn_oldest_us(b->node.conn) > wire_now_us() - 2 * reader_interval(r);
 }
 
 static void reader_connect_broker(struct reader *r, struct rbroker *b) {
-    if (b->gone)
-        return;
-    if (b->conn == NULL) {
-        if (b->port < 1 || b->port > UINT16_MAX || b->host[0] == '\0') {
-            snprintf(b->why, sizeof b->why, "broker %d advertises no usable address", b->id);
-            return;
-        }
-        struct conn *seed = r->seed;
-        if (seed != NULL && seed->port == b->port && strcmp(seed->host, b->host) == 0) {
-            b->conn = seed; /* the seed is this broker */
-            seed->user = b;
-            r->seed = NULL;
-        } else {
-            b->conn = conn_new(r->wire, b->host, (uint16_t)b->port, b);
-        }
-    }
-    conn_open(b->conn);
+    if (!b->gone && !node_open(&r->nodes, &b->node))
+        snprintf(b->why, sizeof b->why, "broker %d advertises no usable address", b->node.id);
 }
 
 struct rbroker *reader_any_broker(struct reader *r) {
     struct rbroker *best = NULL;
-    for (size_t i = 0; i < r->n_brokers; i++) {
-        struct rbroker *b = r->brokers[i];
-        if (reader_broker_ready(r, b) && (best == NULL || b->id == r->metadata_controller))
+    for (size_t i = 0; i < r->nodes.n; i++) {
+        struct rbroker *b = reader_broker_at(r, i);
+        if (reader_broker_ready(r, b) && (best == NULL || b->node.id == r->metadata_controller))
             best = b;
     }
     return best;
@@ -232,27 +193,27 @@ struct rbroker *reader_any_broker(struct reader *r) {
 struct conn *reader_any_conn(struct reader *r) {
     struct rbroker *b = reader_any_broker(r);
     if (b != NULL)
-        return b->conn;
-    return r->seed != NULL && conn_is_up(r->seed) ? r->seed : NULL;
+        return b->node.conn;
+    return r->nodes.seed != NULL && conn_is_up(r->nodes.seed) ? r->nodes.seed : NULL;
 }
 
 /* A broker that has owed an answer for two refreshes says so in its row. */
 static void reader_note_silence(struct reader *r) {
     int64_t now = wire_now_us();
-    for (size_t i = 0; i < r->n_brokers; i++) {
-        struct rbroker *b = r->brokers[i];
-        if (b->gone || b->conn == NULL)
+    for (size_t i = 0; i < r->nodes.n; i++) {
+        struct rbroker *b = reader_broker_at(r, i);
+        if (b->gone || b->node.conn == NULL)
             continue;
-        int64_t oldest = conn_oldest_us(b->conn);
+        int64_t oldest = conn_oldest_us(b->node.conn);
         bool late = oldest != INT64_MAX && now - oldest > 2 * reader_interval(r);
         if (!late)
             continue;
         reader_changed(r);
-        snprintf(b->why, sizeof b->why, "broker %d has not answered for %lld s (%s)", b->id,
-                 (long long)((now - oldest) / 1000000), b->conn->name);
+        snprintf(b->why, sizeof b->why, "broker %d has not answered for %lld s (%s)", b->node.id,
+                 (long long)((now - oldest) / 1000000), b->node.conn->name);
         if (b->silent_us == 0) {
             b->silent_us = oldest;
-            change_say(r->client, LOG_ERROR, "broker %d does not answer", b->id);
+            change_say(r->client, LOG_ERROR, "broker %d does not answer", b->node.id);
         }
     }
 }
@@ -276,57 +237,29 @@ static void reader_link_up(struct reader *r, struct conn *c) {
     if (r->link == LINK_DOWN && r->topics_known)
         change_say(r->client, LOG_INFO, "the cluster answers again%s", change_after(r->down_us, after));
     r->link = LINK_UP;
-    r->seeds_failed = 0;
+    nodes_answered(&r->nodes);
     r->why[0] = '\0';
-    if (r->address[0] == '\0' || c == r->seed)
+    if (r->address[0] == '\0' || c == r->nodes.seed)
         snprintf(r->address, sizeof r->address, "%s", c->name);
 }
 
 /* Makes sure that some way into the cluster is being tried. */
 static void reader_connect_seed(struct reader *r) {
-    if (r->closing || r->n_seeds == 0 || reader_any_conn(r) != NULL)
+    if (r->closing || r->nodes.n_seeds == 0 || reader_any_conn(r) != NULL)
         return;
-    if (r->seed == NULL) {
-        struct seed *s = &r->seeds[r->seed_at];
-        r->seed = conn_new(r->wire, s->host, s->port, NULL);
-        if (r->n_seeds > 1 && r->seeds_failed < r->n_seeds)
-            r->seed->patience_us = SEED_US;
-        if (r->link != LINK_UP)
-            snprintf(r->address, sizeof r->address, "%s", r->seed->name);
-    }
-    conn_open(r->seed);
+    bool first = r->nodes.seed == NULL;
+    nodes_open_seed(&r->nodes);
+    if (first && r->link != LINK_UP && r->nodes.seed != NULL)
+        snprintf(r->address, sizeof r->address, "%s", r->nodes.seed->name);
 }
 
-static void reader_seed_failed(struct reader *r, struct conn *c) {
-    r->seeds_failed++;
-    if (reader_any_conn(r) != NULL)
+static void reader_seed_failed(struct reader *r, const struct conn *c) {
+    char why[WHY_SIZE];
+    snprintf(why, sizeof why, "%s", c->why);
+    if (reader_any_conn(r) != NULL || !nodes_seed_failed(&r->nodes))
         return;
-    if (r->n_seeds > 1) {
-        /* The next one; the backoff belongs to a whole round of them. */
-        int64_t backoff = c->backoff_us;
-        int64_t retry = c->retry_at_us;
-        char why[WHY_SIZE];
-        snprintf(why, sizeof why, "%s", c->why);
-        bool round = r->seeds_failed % r->n_seeds == 0;
-        conn_free(c);
-        r->seed_at = (r->seed_at + 1) % r->n_seeds;
-        struct seed *s = &r->seeds[r->seed_at];
-        r->seed = conn_new(r->wire, s->host, s->port, NULL);
-        if (r->seeds_failed < r->n_seeds)
-            r->seed->patience_us = SEED_US;
-        if (round) {
-            r->seed->backoff_us = backoff;
-            r->seed->retry_at_us = retry;
-            r->seed->state = CONN_DOWN;
-            reader_link_down(r, why);
-        } else {
-            conn_open(r->seed);
-            return;
-        }
-    } else {
-        reader_link_down(r, c->why);
-    }
-    int64_t at = r->seed->retry_at_us;
+    reader_link_down(r, why);
+    int64_t at = r->nodes.seed->retry_at_us;
     if (r->tick_timer.slot == 0 || r->tick_timer.at_us > at)
         timers_set(&r->wire->timers, &r->tick_timer, at);
 }
@@ -343,13 +276,10 @@ static void reader_on_up(void *ctx, struct conn *c) {
     }
     if (r->patient_until_us == 0)
         r->patient_until_us = wire_now_us() + PATIENCE_US;
-    if (c == r->seed || !r->topics_known || r->link != LINK_UP)
+    if (c == r->nodes.seed || !r->topics_known || r->link != LINK_UP)
         topics_ask_metadata(r, c);
     if (b != NULL) {
-        if (r->seed != NULL && r->seed != c && r->topics_known) {
-            conn_free(r->seed);
-            r->seed = NULL;
-        }
+        nodes_drop_seed(&r->nodes);
         reader_broker_heard(b);
         reader_pass(r);
         actions_again(r->client);
@@ -361,7 +291,7 @@ static void reader_on_down(void *ctx, struct conn *c) {
     struct rbroker *b = c->user;
     if (r->closing)
         return;
-    if (c == r->seed) {
+    if (c == r->nodes.seed) {
         reader_seed_failed(r, c);
         return;
     }
@@ -371,12 +301,7 @@ static void reader_on_down(void *ctx, struct conn *c) {
         action_on_down(r->client, c);
         return;
     }
-    if (c->refused_names)
-        snprintf(b->why, sizeof b->why,
-                 "broker %d advertises %s, which does not resolve here · mend its advertised.listeners, "
-                 "or give this machine the name", b->id, c->name);
-    else
-        snprintf(b->why, sizeof b->why, "broker %d: %s", b->id, c->why);
+    node_why(&b->node, c, b->why, sizeof b->why);
     if (b->silent_us == 0) {
         b->silent_us = wire_now_us();
         change_say(r->client, LOG_ERROR, "%s", b->why);
@@ -395,8 +320,8 @@ static void reader_on_down(void *ctx, struct conn *c) {
 
 void reader_pass(struct reader *r) {
     int64_t now = wire_now_us();
-    for (size_t i = 0; i < r->n_brokers; i++) {
-        struct rbroker *b = r->brokers[i];
+    for (size_t i = 0; i < r->nodes.n; i++) {
+        struct rbroker *b = reader_broker_at(r, i);
         if (!reader_broker_ready(r, b))
             continue;
         topics_step(r, b, now);
@@ -412,8 +337,8 @@ static void reader_tick(struct reader *r) {
     reader_note_silence(r);
     topics_tick(r);
     groups_tick(r);
-    for (size_t i = 0; i < r->n_brokers; i++)
-        reader_connect_broker(r, r->brokers[i]);
+    for (size_t i = 0; i < r->nodes.n; i++)
+        reader_connect_broker(r, reader_broker_at(r, i));
     struct conn *c = reader_any_conn(r);
     if (c == NULL) {
         reader_connect_seed(r);
@@ -431,8 +356,8 @@ static void reader_tick(struct reader *r) {
     }
     /* With no refreshing the tick still drives the attempts to connect. */
     int64_t next = now + interval;
-    if (r->link != LINK_UP && r->seed != NULL && r->seed->state == CONN_DOWN)
-        next = r->seed->retry_at_us;
+    if (r->link != LINK_UP && r->nodes.seed != NULL && r->nodes.seed->state == CONN_DOWN)
+        next = r->nodes.seed->retry_at_us;
     r->again = false;
     if (r->client->config.once && r->link == LINK_UP && topics_leaderless(r) && !reader_again(r))
         topics_give_up(r);
@@ -457,8 +382,8 @@ void reader_after_metadata(struct reader *r, struct conn *c) {
     bool first = r->link != LINK_UP || r->metadata_us == 0;
     r->asking = true;
     reader_link_up(r, c);
-    for (size_t i = 0; i < r->n_brokers; i++)
-        reader_connect_broker(r, r->brokers[i]);
+    for (size_t i = 0; i < r->nodes.n; i++)
+        reader_connect_broker(r, reader_broker_at(r, i));
     if (first) {
         reader_publish(r);
         if (r->quorum_asked_us == 0)
@@ -514,13 +439,9 @@ void reader_refresh(struct reader *r) {
     for (size_t i = 0; i < r->n_groups; i++)
         if (r->groups_sorted[i]->phase == GROUP_IDLE)
             r->groups_sorted[i]->asked_us = 0;
-    for (size_t i = 0; i < r->n_brokers; i++) {
-        r->brokers[i]->groups_asked_us = r->brokers[i]->sizes_asked_us = 0;
-        if (r->brokers[i]->conn != NULL && r->brokers[i]->conn->state == CONN_DOWN)
-            conn_hurry(r->brokers[i]->conn);
-    }
-    if (r->seed != NULL && r->seed->state == CONN_DOWN)
-        conn_hurry(r->seed);
+    for (size_t i = 0; i < r->nodes.n; i++)
+        reader_broker_at(r, i)->groups_asked_us = reader_broker_at(r, i)->sizes_asked_us = 0;
+    nodes_hurry(&r->nodes);
     r->metadata_asked_us = r->quorum_asked_us = 0;
     reader_tick(r);
 }
@@ -528,21 +449,19 @@ void reader_refresh(struct reader *r) {
 static void reader_reset(struct reader *r) {
     /* Calls in flight end inside conn_free; their handlers see `closing`. */
     r->closing = true;
-    for (size_t i = 0; i < r->n_brokers; i++) {
-        conn_free(r->brokers[i]->conn);
-        conn_free(r->brokers[i]->act);
+    conn_free(r->nodes.seed);
+    r->nodes.seed = NULL;
+    for (size_t i = 0; i < r->nodes.n; i++) {
+        struct rbroker *b = reader_broker_at(r, i);
+        conn_free(b->node.conn);
+        conn_free(b->act);
+        b->node.conn = b->act = NULL;
     }
-    conn_free(r->seed);
-    r->seed = NULL;
     reader_free_groups(r);
     reader_free_topics(r);
-    for (size_t i = 0; i < r->n_brokers; i++) {
-        free((void *)(uintptr_t)r->brokers[i]->rack.p);
-        free(r->brokers[i]);
-    }
-    free(r->brokers);
-    r->brokers = NULL;
-    r->n_brokers = 0;
+    for (size_t i = 0; i < r->nodes.n; i++)
+        free((void *)(uintptr_t)reader_broker_at(r, i)->rack.p);
+    nodes_clear(&r->nodes);
     free((void *)(uintptr_t)r->cluster_id.p);
     r->cluster_id = SLICE_NULL;
     timers_cancel(&r->wire->timers, &r->tick_timer);
@@ -557,7 +476,7 @@ void reader_reconnect(struct reader *r, const char *bootstrap) {
         reader_refresh(r);
         return;
     }
-    if (reader_set_seeds(r, bootstrap, &e) != OK) {
+    if (nodes_set_seeds(&r->nodes, bootstrap, &e) != OK) {
         client_log(r->client, LOG_ERROR, "%s", e.text);
         return;
     }
@@ -577,53 +496,10 @@ void reader_reconnect(struct reader *r, const char *bootstrap) {
 
 /* ---- life ---- */
 
-enum err client_seeds(const char *bootstrap, struct seed **out, size_t *out_n, struct error *e) {
-    struct seed *seeds = NULL;
-    size_t n = 0;
-    const char *at = bootstrap;
-    while (*at != '\0') {
-        size_t len = strcspn(at, ",");
-        struct seed s;
-        char *one = mem_strndup(slice_of(at, len));
-        enum err err = len == 0 ? OK : addr_split(one, 9092, s.host, &s.port, e);
-        if (err == OK && len > 0 && s.port == 0)
-            err = error_set(e, ERR_USAGE, "\"%s\": nobody listens at port 0; Kafka's is 9092", one);
-        free(one);
-        if (err != OK) {
-            free(seeds);
-            return err;
-        }
-        if (len > 0) {
-            seeds = mem_realloc(seeds, (n + 1) * sizeof *seeds);
-            if (s.host[0] == '\0')
-                snprintf(s.host, sizeof s.host, "localhost");
-            seeds[n++] = s;
-        }
-        at += len + (at[len] == ',');
-    }
-    if (n == 0)
-        return error_set(e, ERR_INVALID, "no broker address given · -b HOST:PORT");
-    *out = seeds;
-    *out_n = n;
-    return OK;
-}
-
-enum err reader_set_seeds(struct reader *r, const char *bootstrap, struct error *e) {
-    struct seed *seeds;
-    size_t n;
-    enum err err = client_seeds(bootstrap, &seeds, &n, e);
-    if (err != OK)
-        return err;
-    free(r->seeds);
-    r->seeds = seeds;
-    r->n_seeds = n;
-    r->seed_at = r->seeds_failed = 0;
-    return OK;
-}
-
 void reader_init(struct reader *r, struct client *c) {
     r->client = c;
     r->wire = &c->wire;
+    nodes_init(&r->nodes, r->wire, sizeof(struct rbroker));
     r->controller = r->controller_epoch = r->metadata_controller = -1;
     r->tick_timer.fire = reader_on_tick;
     r->publish_timer.fire = reader_on_publish;
@@ -644,8 +520,7 @@ void reader_fini(struct reader *r) {
     reader_reset(r);
     r->closing = true;
     reader_interest_free(&r->interest);
-    free(r->seeds);
-    r->seeds = NULL;
+    nodes_fini(&r->nodes);
     arena_fini(&r->scratch);
     arena_fini(&r->build);
 }

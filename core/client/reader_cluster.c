@@ -15,7 +15,7 @@ static size_t sizes_left(struct reader *r, const struct rbroker *b, enum value_s
     for (size_t i = 0; i < r->n_topics; i++)
         for (int32_t k = 0; k < r->topics_sorted[i]->n_parts; k++) {
             struct rpart *p = &r->topics_sorted[i]->parts[k];
-            if (p->leader == b->id && p->bytes.state == VALUE_WANTED) {
+            if (p->leader == b->node.id && p->bytes.state == VALUE_WANTED) {
                 p->bytes.state = state;
                 left++;
             }
@@ -44,7 +44,7 @@ static void sizes_take(struct reader *r, struct rbroker *b, const struct describ
                 if (from->partition_size > 0 && sum <= INT64_MAX - from->partition_size)
                     sum += from->partition_size;
                 struct rpart *p = t != NULL && !from->is_future_key ? topic_part(t, from->partition_index) : NULL;
-                if (p != NULL && p->leader == b->id)
+                if (p != NULL && p->leader == b->node.id)
                     p->bytes = (struct value){from->partition_size, at_us, VALUE_KNOWN};
             }
         }
@@ -85,7 +85,7 @@ void cluster_ask_sizes(struct reader *r, struct rbroker *b, int64_t now) {
         return;
     if (b->sizes_asked_us != 0 && (r->client->config.once || now - b->sizes_asked_us < SIZES_PERIOD_US))
         return;
-    int version = conn_version(b->conn, API_DESCRIBE_LOG_DIRS, 5);
+    int version = conn_version(b->node.conn, API_DESCRIBE_LOG_DIRS, 5);
     b->sizes_asked_us = now;
     if (version < 0) {
         sizes_missing(r, b, VALUE_NONE);
@@ -95,7 +95,8 @@ void cluster_ask_sizes(struct reader *r, struct rbroker *b, int64_t now) {
     proto_init(PROTO_STRUCT(describe_log_dirs_req), &q);
     q.topics.n = -1; /* null: all */
     b->sizes_busy = true;
-    reader_send(r, b->conn, PROTO_MESSAGE(describe_log_dirs_req), version, &q, on_sizes, &(struct rcall){.broker = b});
+    reader_send(r, b->node.conn, PROTO_MESSAGE(describe_log_dirs_req), version, &q, on_sizes,
+                &(struct rcall){.broker = b});
 }
 
 /* ---- DescribeQuorum ---- */
@@ -158,18 +159,18 @@ static void on_quorum(void *ctx, const struct conn_answer *a) {
 void cluster_ask_quorum(struct reader *r) {
     bool waiting = r->quorum_busy && wire_now_us() - r->quorum_asked_us < 2 * reader_interval(r);
     struct rbroker *b = NULL;
-    for (size_t i = 0; i < r->n_brokers; i++) {
-        struct rbroker *one = r->brokers[i];
+    for (size_t i = 0; i < r->nodes.n; i++) {
+        struct rbroker *one = reader_broker_at(r, i);
         bool idle = one->act == NULL || conn_oldest_us(one->act) == INT64_MAX;
-        if (idle && reader_broker_ready(r, one) && (b == NULL || one->id == r->metadata_controller))
+        if (idle && reader_broker_ready(r, one) && (b == NULL || one->node.id == r->metadata_controller))
             b = one;
     }
     /* Nor does a script's action wait behind what nobody asked for. */
     bool wanted = r->interest.quorum || !r->client->config.once;
-    if (b == NULL || waiting || !wanted || conn_version(b->conn, API_DESCRIBE_QUORUM, 2) < 0)
+    if (b == NULL || waiting || !wanted || conn_version(b->node.conn, API_DESCRIBE_QUORUM, 2) < 0)
         return;
     if (b->act == NULL)
-        b->act = conn_new(r->wire, b->host, (uint16_t)b->port, b);
+        b->act = conn_new(r->wire, b->node.host, b->node.port, b);
     if (!conn_is_up(b->act)) {
         conn_open(b->act); /* and again when it is */
         return;

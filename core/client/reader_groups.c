@@ -127,7 +127,7 @@ static void groups_list_take(struct reader *r, struct rbroker *b, const struct l
                 change_say(r->client, LOG_INFO, "group %s appeared", change_name(g->id, name));
         } else if (g->coordinator != b && g->coordinator != NULL && say) {
             change_say(r->client, LOG_WARN, "group %s: coordinator moved from %d to %d", change_name(g->id, name),
-                       g->coordinator->id, b->id);
+                       g->coordinator->node.id, b->node.id);
         }
         g->coordinator = b;
         g->listed = r->groups_serial;
@@ -148,9 +148,9 @@ static void groups_list_take(struct reader *r, struct rbroker *b, const struct l
 }
 
 void groups_known(struct reader *r) {
-    bool all = r->n_brokers > 0;
-    for (size_t i = 0; i < r->n_brokers; i++)
-        if (!reader_is_silent(r->brokers[i]) && r->brokers[i]->groups.state == VALUE_WANTED)
+    bool all = r->nodes.n > 0;
+    for (size_t i = 0; i < r->nodes.n; i++)
+        if (!reader_is_silent(reader_broker_at(r, i)) && reader_broker_at(r, i)->groups.state == VALUE_WANTED)
             all = false;
     r->groups_known = r->groups_known || all;
 }
@@ -187,7 +187,7 @@ static void on_list(void *ctx, const struct conn_answer *a) {
 static void groups_ask_list(struct reader *r, struct rbroker *b, int64_t now) {
     bool wanted = r->interest.all_groups || r->interest.n_groups > 0;
     int64_t period = wanted ? reader_interval(r) / 2 : LIST_PERIOD * reader_interval(r) - reader_interval(r) / 2;
-    int version = conn_version(b->conn, API_LIST_GROUPS, 5);
+    int version = conn_version(b->node.conn, API_LIST_GROUPS, 5);
     if (b->groups_busy || version < 0)
         return;
     if (b->groups_asked_us != 0 && (r->client->config.once || now - b->groups_asked_us < period))
@@ -196,7 +196,7 @@ static void groups_ask_list(struct reader *r, struct rbroker *b, int64_t now) {
     proto_init(PROTO_STRUCT(list_groups_req), &q);
     b->groups_busy = true;
     b->groups_asked_us = now;
-    reader_send(r, b->conn, PROTO_MESSAGE(list_groups_req), version, &q, on_list, &(struct rcall){.broker = b});
+    reader_send(r, b->node.conn, PROTO_MESSAGE(list_groups_req), version, &q, on_list, &(struct rcall){.broker = b});
 }
 
 /* ---- a round's bookkeeping ---- */
@@ -224,8 +224,8 @@ static void group_answered(struct rgroup *g) {
 static bool group_again(struct reader *r, struct rgroup *g, int16_t code) {
     if (!kafka_error_retriable(code) || !reader_again(r))
         return false;
-    for (size_t i = 0; i < r->n_brokers; i++)
-        r->brokers[i]->groups_asked_us = 0;
+    for (size_t i = 0; i < r->nodes.n; i++)
+        reader_broker_at(r, i)->groups_asked_us = 0;
     g->again = true;
     return true;
 }
@@ -378,7 +378,8 @@ static void on_describe(void *ctx, const struct conn_answer *a) {
 }
 
 static void groups_ask_describe(struct reader *r, struct rbroker *b, struct rgroup **v, size_t n, bool consumer) {
-    int version = conn_version(b->conn, consumer ? API_CONSUMER_GROUP_DESCRIBE : API_DESCRIBE_GROUPS, consumer ? 1 : 6);
+    int16_t api = consumer ? API_CONSUMER_GROUP_DESCRIBE : API_DESCRIBE_GROUPS;
+    int version = conn_version(b->node.conn, api, consumer ? 1 : 6);
     proto_string ids[DESCRIBE_MAX];
     for (size_t i = 0; i < n; i++) {
         ids[i] = v[i]->id;
@@ -395,10 +396,10 @@ static void groups_ask_describe(struct reader *r, struct rbroker *b, struct rgro
     classic.groups.v = next.group_ids.v = ids;
     round_sent(r);
     if (consumer)
-        reader_send(r, b->conn, PROTO_MESSAGE(consumer_group_describe_req), version, &next, on_describe,
+        reader_send(r, b->node.conn, PROTO_MESSAGE(consumer_group_describe_req), version, &next, on_describe,
                     &(struct rcall){.broker = b});
     else
-        reader_send(r, b->conn, PROTO_MESSAGE(describe_groups_req), version, &classic, on_describe,
+        reader_send(r, b->node.conn, PROTO_MESSAGE(describe_groups_req), version, &classic, on_describe,
                     &(struct rcall){.broker = b});
 }
 
@@ -505,7 +506,7 @@ static void on_fetch(void *ctx, const struct conn_answer *a) {
 }
 
 static void groups_ask_fetch(struct reader *r, struct rbroker *b, struct rgroup **v, size_t n) {
-    int version = conn_version(b->conn, API_OFFSET_FETCH, 9); /* 10 names topics by id */
+    int version = conn_version(b->node.conn, API_OFFSET_FETCH, 9); /* 10 names topics by id */
     struct offset_fetch_req q;
     if (version < 2) {
         for (size_t i = 0; i < n; i++)
@@ -534,7 +535,7 @@ static void groups_ask_fetch(struct reader *r, struct rbroker *b, struct rgroup 
             call.group = v[at++];
         }
         round_sent(r);
-        reader_send(r, b->conn, PROTO_MESSAGE(offset_fetch_req), version, &q, on_fetch, &call);
+        reader_send(r, b->node.conn, PROTO_MESSAGE(offset_fetch_req), version, &q, on_fetch, &call);
     }
 }
 

@@ -175,8 +175,8 @@ void groups_round(struct reader *r) {
 /* Connected, or still on its first way there: not yet a reason to call a lag unknown. */
 static bool leader_answers(struct reader *r, const struct rpart *p) {
     struct rbroker *b = reader_broker(r, p->leader);
-    return b != NULL && b->conn != NULL && !b->gone &&
-           (conn_is_up(b->conn) || (b->conn->state != CONN_DOWN && b->why[0] == '\0'));
+    return b != NULL && b->node.conn != NULL && !b->gone &&
+           (conn_is_up(b->node.conn) || (b->node.conn->state != CONN_DOWN && b->why[0] == '\0'));
 }
 
 static bool part_fresh(const struct rpart *p, int64_t commits_us) {

@@ -85,7 +85,7 @@ static void topic_copy(struct reader *r, struct snapshot *s, struct model_topic 
                                      .end = p->end,
                                      .bytes = p->bytes,
                                      .in = p->in};
-        if (leader == NULL || leader->id != p->leader)
+        if (leader == NULL || leader->node.id != p->leader)
             leader = reader_broker(r, p->leader);
         if (p->leader < 0 || (leader != NULL && reader_is_silent(leader)))
             part_silence(&parts[i]);
@@ -195,7 +195,7 @@ static void group_copy(struct snapshot *s, struct model_group *to, const struct 
                                .type = text(a, g->type),
                                .protocol_type = arena_dup(a, g->protocol_type),
                                .protocol = arena_dup(a, g->protocol),
-                               .coordinator = g->coordinator != NULL ? g->coordinator->id : -1,
+                               .coordinator = g->coordinator != NULL ? g->coordinator->node.id : -1,
                                .error = g->error,
                                .why = text(a, g->why),
                                .trouble = g->trouble,
@@ -238,21 +238,22 @@ static void groups_copy(struct reader *r, struct snapshot *s) {
 /* ---- brokers and the cluster ---- */
 
 static void brokers_copy(struct reader *r, struct snapshot *s) {
-    struct model_broker *v = arena_alloc(&s->arena, r->n_brokers * sizeof *v);
+    struct model_broker *v = arena_alloc(&s->arena, r->nodes.n * sizeof *v);
     if (v == NULL)
         return;
-    for (size_t i = 0; i < r->n_brokers; i++) {
-        const struct rbroker *b = r->brokers[i];
-        v[i] = (struct model_broker){.id = b->id,
-                                     .host = arena_dup(&s->arena, slice_cstr(b->host)),
-                                     .port = b->port,
+    for (size_t i = 0; i < r->nodes.n; i++) {
+        const struct rbroker *b = reader_broker_at(r, i);
+        v[i] = (struct model_broker){.id = b->node.id,
+                                     .host = arena_dup(&s->arena, slice_cstr(b->node.host)),
+                                     .port = b->node.port,
                                      .rack = arena_dup(&s->arena, b->rack),
                                      .leads = b->leads,
                                      .groups = b->groups,
                                      .bytes = b->bytes,
                                      .answered = b->answered,
                                      .why = text(&s->arena, b->why),
-                                     .misnamed = b->why[0] != '\0' && b->conn != NULL && b->conn->refused_names,
+                                     .misnamed = b->why[0] != '\0' && b->node.conn != NULL &&
+                                                 b->node.conn->refused_names,
                                      .voter = b->voter,
                                      .observer = b->observer,
                                      .quorum_lag = b->quorum_lag,
@@ -263,7 +264,7 @@ static void brokers_copy(struct reader *r, struct snapshot *s) {
         }
     }
     s->brokers.v = v;
-    s->brokers.n = (int32_t)r->n_brokers;
+    s->brokers.n = (int32_t)r->nodes.n;
 }
 
 static void apis_copy(struct reader *r, struct snapshot *s) {

@@ -241,15 +241,15 @@ static void brokers_take(struct reader *r, const struct metadata_resp *m, int64_
         if (b != NULL)
             b->seen = r->metadata_serial;
     }
-    for (size_t i = 0; i < r->n_brokers; i++) {
-        struct rbroker *b = r->brokers[i];
+    for (size_t i = 0; i < r->nodes.n; i++) {
+        struct rbroker *b = reader_broker_at(r, i);
         b->leads = (struct value){0, at_us, VALUE_KNOWN};
         if (b->seen == r->metadata_serial || b->gone)
             continue;
         b->gone = true;
         b->gone_us = wire_now_us();
-        snprintf(b->why, sizeof b->why, "broker %d is not in the cluster's metadata any more", b->id);
-        change_say(r->client, LOG_ERROR, "broker %d is gone", b->id);
+        snprintf(b->why, sizeof b->why, "broker %d is not in the cluster's metadata any more", b->node.id);
+        change_say(r->client, LOG_ERROR, "broker %d is gone", b->node.id);
     }
     for (size_t i = 0; i < r->n_topics; i++)
         for (int32_t k = 0; k < r->topics_sorted[i]->n_parts; k++) {
@@ -290,8 +290,8 @@ static void on_metadata(void *ctx, const struct conn_answer *a) {
         struct metadata_resp m;
         r->metadata_sent_us = a->sent_us;
         if (crc == r->metadata_crc && r->topics_known && r->link == LINK_UP) {
-            for (size_t i = 0; i < r->n_brokers; i++)
-                r->brokers[i]->leads.at_us = a->at_us;
+            for (size_t i = 0; i < r->nodes.n; i++)
+                reader_broker_at(r, i)->leads.at_us = a->at_us;
             r->metadata_us = a->at_us;
         } else if (conn_decode(a, &r->scratch, &m) == OK && m.error_code == 0) {
             r->zookeeper = conn_version(call.conn, API_DESCRIBE_QUORUM, 2) < 0;
@@ -410,7 +410,7 @@ static void offsets_failed(struct reader *r, const struct rcall *call) {
         for (int32_t k = 0; k < r->topics_sorted[i]->n_parts; k++) {
             struct rpart *p = &r->topics_sorted[i]->parts[k];
             struct value *v = latest ? &p->end : &p->start;
-            if (p->leader == call->broker->id && v->state == VALUE_WANTED &&
+            if (p->leader == call->broker->node.id && v->state == VALUE_WANTED &&
                 (latest ? p->end_asked_us : p->start_asked_us) != 0)
                 v->state = VALUE_FAILED;
         }
@@ -443,7 +443,8 @@ static void on_offsets(void *ctx, const struct conn_answer *a) {
         if (conn_decode(a, &r->scratch, &m) == OK)
             offsets_take(r, &call, &m, a);
         else
-            client_log(r->client, LOG_ERROR, "an answer to ListOffsets of broker %d is malformed", call.broker->id);
+            client_log(r->client, LOG_ERROR, "an answer to ListOffsets of broker %d is malformed",
+                       call.broker->node.id);
         arena_reset(&r->scratch);
     } else if (!r->closing) {
         offsets_failed(r, &call);
@@ -463,7 +464,7 @@ struct offsets_pick {
 };
 
 static bool part_due(const struct reader *r, const struct rpart *p, const struct offsets_pick *k) {
-    if (p->leader != k->broker->id)
+    if (p->leader != k->broker->node.id)
         return false;
     int64_t asked = k->timestamp == LATEST ? p->end_asked_us : p->start_asked_us;
     if (k->for_lag)
@@ -508,19 +509,19 @@ static bool offsets_ask(struct reader *r, struct offsets_pick *k, int version) {
     }
     if (total == 0)
         return false;
-    reader_send(r, k->broker->conn, PROTO_MESSAGE(list_offsets_req), version, &q, on_offsets,
+    reader_send(r, k->broker->node.conn, PROTO_MESSAGE(list_offsets_req), version, &q, on_offsets,
                 &(struct rcall){.broker = k->broker, .timestamp = k->timestamp, .for_lag = k->for_lag});
     arena_reset(&r->build);
     return true;
 }
 
 static void offsets_ask_all(struct reader *r, struct offsets_pick k, int version) {
-    while (conn_is_up(k.broker->conn) && offsets_ask(r, &k, version))
+    while (conn_is_up(k.broker->node.conn) && offsets_ask(r, &k, version))
         continue;
 }
 
 void topics_step(struct reader *r, struct rbroker *b, int64_t now) {
-    int version = conn_version(b->conn, API_LIST_OFFSETS, 11);
+    int version = conn_version(b->node.conn, API_LIST_OFFSETS, 11);
     if (version < 1)
         return;
     if (r->round_us != 0) {

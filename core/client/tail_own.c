@@ -22,9 +22,8 @@
 #define HOLD_US 200000      /* records wait this long at most for others that may be older */
 
 struct own_broker {
+    struct node node; /* first */
     struct own *own;
-    int32_t id;
-    struct conn *conn;
     bool fetching;
     bool had_turn; /* answered since the window of tail_merge.c began */
     size_t turn; /* partitions take turns at the head of a request, as its bytes are bounded */
@@ -36,12 +35,8 @@ struct own {
     uv_async_t wake;
     struct wire wire;
     struct timer again, hold;
-    struct seed *seeds;
-    size_t n_seeds, seed_at;
-    struct conn *seed;
+    struct nodes nodes;             /* of struct own_broker */
     size_t refused;                 /* attempts that waiting does not mend, before the topic is known */
-    struct own_broker **brokers;
-    size_t n_brokers;
     struct arena scratch, build;
     struct tail_batches batches;
     bool asking; /* Metadata is in flight */
@@ -67,34 +62,18 @@ static void own_later(struct own *o) {
 
 /* ---- Metadata ---- */
 
-static struct own_broker *own_broker_of(struct own *o, int32_t id) {
-    for (size_t i = 0; i < o->n_brokers; i++)
-        if (o->brokers[i]->id == id)
-            return o->brokers[i];
-    return NULL;
+static struct own_broker *own_broker_of(const struct own *o, int32_t id) {
+    return (struct own_broker *)nodes_find(&o->nodes, id);
 }
 
+static struct own_broker *own_broker_at(const struct own *o, size_t i) { return (struct own_broker *)o->nodes.v[i]; }
+
 static void own_take_broker(struct own *o, const struct metadata_resp_broker *m) {
-    struct own_broker *b = own_broker_of(o, m->node_id);
-    char host[ADDR_HOST_SIZE];
-    size_t n = m->host.n < sizeof host - 1 ? m->host.n : sizeof host - 1;
-    if (n == 0 || m->port < 1 || m->port > UINT16_MAX || (b == NULL && o->n_brokers >= BROKERS_MAX))
+    struct own_broker *b = (struct own_broker *)nodes_get(&o->nodes, m->node_id);
+    if (b == NULL)
         return;
-    memcpy(host, m->host.p, n);
-    host[n] = '\0';
-    if (b == NULL) {
-        b = mem_zalloc(sizeof *b);
-        b->own = o;
-        b->id = m->node_id;
-        o->brokers = mem_realloc(o->brokers, (o->n_brokers + 1) * sizeof(struct own_broker *));
-        o->brokers[o->n_brokers++] = b;
-    }
-    if (b->conn != NULL && (strcmp(b->conn->host, host) != 0 || b->conn->port != m->port)) {
-        conn_free(b->conn);
-        b->conn = NULL;
-    }
-    if (b->conn == NULL)
-        b->conn = conn_new(&o->wire, host, (uint16_t)m->port, b);
+    b->own = o;
+    node_advertise(&b->node, m);
 }
 
 /* The partitions that are read, worked out once. */
@@ -153,6 +132,14 @@ static bool own_take_topic(struct own *o, const struct metadata_resp *m) {
     return true;
 }
 
+/* What it leads cannot be read until it advertises one. */
+static void own_no_address(struct own *o, const struct own_broker *b) {
+    char why[80];
+    snprintf(why, sizeof why, "broker %d advertises no usable address", b->node.id);
+    tail_away(o->tail, why);
+    own_later(o);
+}
+
 static void on_metadata(void *ctx, const struct conn_answer *a) {
     struct own *o = ctx;
     struct metadata_resp m;
@@ -165,16 +152,18 @@ static void on_metadata(void *ctx, const struct conn_answer *a) {
     }
     for (int32_t i = 0; i < m.brokers.n; i++)
         own_take_broker(o, &m.brokers.v[i]);
+    nodes_answered(&o->nodes);
     if (!own_take_topic(o, &m))
         return;
-    for (size_t i = 0; i < o->n_brokers; i++) {
+    for (size_t i = 0; i < o->nodes.n && !o->over; i++) {
+        struct own_broker *b = own_broker_at(o, i);
         bool leads = false;
         for (size_t k = 0; k < o->tail->n_parts; k++)
-            leads = leads || o->tail->parts[k].leader == o->brokers[i]->id;
-        if (leads && conn_is_up(o->brokers[i]->conn))
-            own_step(o->brokers[i]);
+            leads = leads || o->tail->parts[k].leader == b->node.id;
+        if (leads && !node_open(&o->nodes, &b->node))
+            own_no_address(o, b);
         else if (leads)
-            conn_open(o->brokers[i]->conn);
+            own_step(b);
     }
 }
 
@@ -193,17 +182,11 @@ static void own_ask_metadata(struct own *o, struct conn *c) {
 }
 
 static void own_find(struct own *o) {
-    for (size_t i = 0; i < o->n_brokers; i++)
-        if (conn_is_up(o->brokers[i]->conn)) {
-            own_ask_metadata(o, o->brokers[i]->conn);
-            return;
-        }
-    if (o->seed == NULL)
-        o->seed = conn_new(&o->wire, o->seeds[o->seed_at].host, o->seeds[o->seed_at].port, NULL);
-    if (conn_is_up(o->seed))
-        own_ask_metadata(o, o->seed);
+    struct conn *c = nodes_any(&o->nodes);
+    if (c != NULL)
+        own_ask_metadata(o, c);
     else
-        conn_open(o->seed);
+        nodes_open_all(&o->nodes);
 }
 
 static void on_again(struct timer *timer, void *ctx) {
@@ -278,14 +261,14 @@ static void on_places(void *ctx, const struct conn_answer *a) {
 static bool own_ask_places(struct own_broker *b, int64_t timestamp) {
     struct own *o = b->own;
     struct tail *t = o->tail;
-    int version = conn_version(b->conn, API_LIST_OFFSETS, 11);
+    int version = conn_version(b->node.conn, API_LIST_OFFSETS, 11);
     struct list_offsets_req q;
     struct list_offsets_req_topic topic = {.name = slice_cstr(t->spec.topic)};
     proto_init(PROTO_STRUCT(list_offsets_req), &q);
     arena_reset(&o->build);
     topic.partitions.v = arena_alloc(&o->build, t->n_parts * sizeof *topic.partitions.v);
     for (size_t i = 0; topic.partitions.v != NULL && i < t->n_parts; i++)
-        if (t->parts[i].leader == b->id && !t->parts[i].placed)
+        if (t->parts[i].leader == b->node.id && !t->parts[i].placed)
             topic.partitions.v[topic.partitions.n++] = (struct list_offsets_req_partition){
                 .partition_index = t->parts[i].partition, .current_leader_epoch = -1, .timestamp = timestamp};
     if (topic.partitions.n == 0 || version < 1)
@@ -296,7 +279,7 @@ static bool own_ask_places(struct own_broker *b, int64_t timestamp) {
     struct own_call *call = mem_alloc(sizeof *call);
     *call = (struct own_call){b, timestamp};
     b->places++;
-    conn_send(b->conn, PROTO_MESSAGE(list_offsets_req), version, &q, on_places, call);
+    conn_send(b->node.conn, PROTO_MESSAGE(list_offsets_req), version, &q, on_places, call);
     return true;
 }
 
@@ -317,7 +300,7 @@ static struct tail_part *own_part(struct tail *t, int32_t partition) {
 static void own_fetch(struct own_broker *b, const struct fetch_resp_fetchable_topic *answer) {
     struct own *o = b->own;
     struct tail *t = o->tail;
-    int version = conn_version(b->conn, API_FETCH, 12); /* 13 names topics by id */
+    int version = conn_version(b->node.conn, API_FETCH, 12); /* 13 names topics by id */
     struct fetch_req q;
     struct fetch_req_topic topic = {.topic = slice_cstr(t->spec.topic)};
     arena_reset(&o->build);
@@ -326,7 +309,7 @@ static void own_fetch(struct own_broker *b, const struct fetch_resp_fetchable_to
     for (size_t i = 0; topic.partitions.v != NULL && i < t->n_parts; i++) {
         const struct tail_part *p = &t->parts[(b->turn + i) % t->n_parts];
         int64_t next = p->next;
-        if (p->leader != b->id || !p->placed)
+        if (p->leader != b->node.id || !p->placed)
             continue;
         for (int32_t k = 0; answer != NULL && k < answer->partitions.n; k++)
             if (answer->partitions.v[k].partition_index == p->partition && answer->partitions.v[k].error_code == 0)
@@ -342,7 +325,7 @@ static void own_fetch(struct own_broker *b, const struct fetch_resp_fetchable_to
     if (topic.partitions.n == 0)
         return;
     if (version < 4) {
-        tail_fail(t, "cannot read %s: broker %d is older than Kafka 0.11", t->spec.topic, b->id);
+        tail_fail(t, "cannot read %s: broker %d is older than Kafka 0.11", t->spec.topic, b->node.id);
         own_over(o);
         return;
     }
@@ -355,8 +338,8 @@ static void own_fetch(struct own_broker *b, const struct fetch_resp_fetchable_to
     q.topics.n = 1;
     q.topics.v = &topic;
     b->fetching = true;
-    conn_send(b->conn, PROTO_MESSAGE(fetch_req), version, &q, on_fetch, b);
-    conn_push(b->conn);
+    conn_send(b->node.conn, PROTO_MESSAGE(fetch_req), version, &q, on_fetch, b);
+    conn_push(b->node.conn);
 }
 
 static bool part_error(struct own *o, struct tail_part *p, const struct fetch_resp_partition *from) {
@@ -407,9 +390,9 @@ static bool own_take_part(struct own *o, const struct fetch_resp_partition *from
 
 static void own_forgive(struct own *o) {
     o->tail->waited = false;
-    for (size_t i = 0; i < o->n_brokers; i++)
-        if (o->brokers[i]->conn != NULL)
-            conn_forgive(o->brokers[i]->conn);
+    for (size_t i = 0; i < o->nodes.n; i++)
+        if (o->nodes.v[i]->conn != NULL)
+            conn_forgive(o->nodes.v[i]->conn);
 }
 
 /* ---- the order of several partitions ---- */
@@ -427,8 +410,8 @@ static bool own_window_done(struct own *o) {
 
 static void own_flush(struct own *o) {
     timers_cancel(&o->wire.timers, &o->hold);
-    for (size_t i = 0; i < o->n_brokers; i++)
-        o->brokers[i]->had_turn = false;
+    for (size_t i = 0; i < o->nodes.n; i++)
+        own_broker_at(o, i)->had_turn = false;
     tail_merge_flush(o->tail);
 }
 
@@ -456,7 +439,7 @@ static void own_is_back(struct own *o) {
     bool all = t->stats.away;
     for (size_t i = 0; all && i < t->n_parts; i++) {
         const struct own_broker *b = own_broker_of(o, t->parts[i].leader);
-        all = b != NULL && conn_is_up(b->conn);
+        all = b != NULL && node_is_up(&b->node);
     }
     if (all)
         tail_away(t, NULL);
@@ -502,7 +485,7 @@ static void on_fetch(void *ctx, const struct conn_answer *a) {
 
 static void own_step(struct own_broker *b) {
     struct own *o = b->own;
-    if (o->over || !conn_is_up(b->conn))
+    if (o->over || !node_is_up(&b->node))
         return;
     if (b->places == 0) {
         bool asked = own_ask_places(b, -2);
@@ -521,10 +504,12 @@ static void on_up(void *ctx, struct conn *c) {
     struct own *o = ctx;
     if (o->over)
         return;
-    if (c->user == NULL)
+    if (c->user == NULL) {
         own_ask_metadata(o, c);
-    else
-        own_step(c->user);
+        return;
+    }
+    nodes_drop_seed(&o->nodes);
+    own_step(c->user);
 }
 
 static void on_down(void *ctx, struct conn *c) {
@@ -532,7 +517,7 @@ static void on_down(void *ctx, struct conn *c) {
     struct tail *t = o->tail;
     if (o->over)
         return;
-    if (t->n_parts == 0 && conn_is_refused(c) && ++o->refused >= o->n_seeds) {
+    if (t->n_parts == 0 && conn_is_refused(c) && ++o->refused >= o->nodes.n_seeds) {
         tail_fail(t, "%s", c->why);
         own_over(o);
         return;
@@ -546,14 +531,11 @@ static void on_down(void *ctx, struct conn *c) {
     const struct own_broker *b = c->user;
     bool matters = t->n_parts == 0;
     for (size_t i = 0; b != NULL && i < t->n_parts; i++)
-        matters = matters || t->parts[i].leader == b->id;
+        matters = matters || t->parts[i].leader == b->node.id;
     if (matters)
         tail_away(t, c->why);
-    if (c == o->seed && o->n_seeds > 1) {
-        o->seed_at = (o->seed_at + 1) % o->n_seeds;
-        conn_free(c);
-        o->seed = NULL;
-    }
+    if (c == o->nodes.seed && nodes_any(&o->nodes) == NULL)
+        nodes_seed_failed(&o->nodes);
     own_later(o);
 }
 
@@ -571,12 +553,7 @@ static void own_close(struct own *o) {
     pthread_mutex_unlock(&t->lock);
     timers_cancel(&o->wire.timers, &o->again);
     own_flush(o);
-    conn_free(o->seed);
-    for (size_t i = 0; i < o->n_brokers; i++) {
-        conn_free(o->brokers[i]->conn);
-        free(o->brokers[i]);
-    }
-    free(o->brokers);
+    nodes_fini(&o->nodes);
     wire_fini(&o->wire);
     uv_close((uv_handle_t *)&o->wake, NULL);
     uv_run(&o->loop, UV_RUN_DEFAULT);
@@ -584,15 +561,15 @@ static void own_close(struct own *o) {
     arena_fini(&o->scratch);
     arena_fini(&o->build);
     buf_fini(&o->batches.plain);
-    free(o->seeds);
 }
 
 void tail_own_run(struct tail *t) {
     struct own o = {.tail = t, .batches = {.tail = t}, .started_us = wire_now_us()};
     struct error e;
-    if (client_seeds(t->bootstrap, &o.seeds, &o.n_seeds, &e) != OK || uv_loop_init(&o.loop) != 0) {
+    nodes_init(&o.nodes, &o.wire, sizeof(struct own_broker));
+    if (nodes_set_seeds(&o.nodes, t->bootstrap, &e) != OK || uv_loop_init(&o.loop) != 0) {
         tail_fail(t, "cannot read %s: no event loop", t->spec.topic);
-        free(o.seeds);
+        nodes_fini(&o.nodes);
         return;
     }
     uv_async_init(&o.loop, &o.wake, on_wake);

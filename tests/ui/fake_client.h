@@ -16,8 +16,8 @@ struct client {
     struct fake_action actions[32];
     size_t n_actions;
     uint64_t last_id;
-    struct { char topic[300]; char key[64], value[256]; int32_t n_headers; int acks; enum batch_codec codec; bool null_key, null_value;
-             char headers[200]; size_t value_n; } produced[32];
+    struct { char topic[300]; char key[64], value[256]; int32_t n_headers; int acks; enum batch_codec codec;
+             bool null_key, null_value; char headers[200]; size_t value_n; } produced[32];
     int acks;                           /* of client_produce_defaults */
     enum batch_codec codec;
     size_t pending;                     /* receipts that are owed */

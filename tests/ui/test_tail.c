@@ -98,7 +98,7 @@ static void test_produce_numbered(void **state) {
     world_fini(&w);
 }
 
-/* What is written behind a backslash in Headers is the same as in weir produce -D; what is none is said and not sent. */
+/* What is written behind a backslash in Headers is the same as in weir produce -D; what is none is not sent. */
 static void test_produce_escapes(void **state) {
     struct world w;
     (void)state;

@@ -312,7 +312,8 @@ int main(void) {
         cmocka_unit_test(test_slice), cmocka_unit_test(test_crc32c), cmocka_unit_test(test_buf),
         cmocka_unit_test(test_arena), cmocka_unit_test(test_mem), cmocka_unit_test(test_timers),
         cmocka_unit_test(test_timers_random), cmocka_unit_test(test_error), cmocka_unit_test(test_text),
-        cmocka_unit_test(test_text_limits), cmocka_unit_test(test_text_escapes), cmocka_unit_test(test_text_random), cmocka_unit_test(test_log),
+        cmocka_unit_test(test_text_limits), cmocka_unit_test(test_text_escapes),
+        cmocka_unit_test(test_text_random), cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
