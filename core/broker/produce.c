@@ -12,9 +12,9 @@
  * another compression.type makes a new batch.
  *
  * Compressed records are decompressed to be checked (half of what such a produce
- * costs: weir.check.compressed.batches), up to CHECK_MAX_BYTES; what
- * is larger is taken unseen unless it has to be read (compacted topic,
- * recompression), then it is too large. */
+ * costs: weir.check.compressed.batches): whole up to WHOLE_MAX_BYTES, and what is
+ * larger once more, piece by piece, up to STREAM_MAX_BYTES.  Past that, or where all
+ * of it is needed at once (recompression, a single block of snappy), it is too large. */
 #include "core/broker/produce.h"
 
 #include <inttypes.h>
@@ -25,7 +25,8 @@
 #define AT_MAGIC 16
 #define AT_ATTRIBUTES 21
 #define AT_MAX_TIME 35
-#define CHECK_MAX_BYTES ((size_t)32 << 20)
+#define WHOLE_MAX_BYTES ((size_t)32 << 20)
+#define STREAM_MAX_BYTES ((size_t)256 << 20) /* half a second of gzip, in which nothing else is served */
 #define SCRATCH_KEEP_BYTES ((size_t)4 << 20)
 #define RECORD_ERRORS_MAX 1000
 
@@ -171,29 +172,61 @@ static int16_t walk_records(struct walk *w, struct slice records) {
     return record_errors(w);
 }
 
-/* `plain`: the records, decompressed where they have to be. */
-static int16_t check_records(struct broker *b, struct walk *w, bool needed, struct slice *plain) {
+/* What the batch could not be decompressed for. */
+static int16_t codec_error(struct walk *w, enum err e) {
+    if (e == ERR_TOO_LARGE)
+        w->out->message = SLICE("The batch unpacks to more than this broker takes");
+    return e == ERR_TOO_LARGE     ? KAFKA_MESSAGE_TOO_LARGE
+           : e == ERR_UNSUPPORTED ? KAFKA_UNSUPPORTED_COMPRESSION_TYPE /* its library is not installed here */
+                                  : KAFKA_UNKNOWN_SERVER_ERROR;
+}
+
+static void stream_seen(void *ctx, int32_t index, const struct record *r) { check_record(ctx, index, r); }
+
+struct streaming {
+    struct record_stream records;
+    bool malformed;
+};
+
+static enum err stream_part(void *ctx, struct slice part) {
+    struct streaming *s = ctx;
+    enum err e = record_stream_take(&s->records, part);
+    s->malformed = e != OK;
+    return e;
+}
+
+/* Too large to be unpacked whole. */
+static int16_t stream_records(struct broker *b, struct walk *w) {
+    struct streaming s = {.records = {.batch = w->batch, .seen = stream_seen, .ctx = w}};
+    enum err e = codec_decompress_stream(batch_codec(w->batch), w->batch->records, STREAM_MAX_BYTES, WHOLE_MAX_BYTES,
+                                         &b->scratch, stream_part, &s);
+    if (e == OK)
+        s.malformed = record_stream_end(&s.records) != OK;
+    if (e == OK && !s.malformed)
+        return record_errors(w);
+    w->out->n_errors = 0;
+    return s.malformed ? KAFKA_INVALID_RECORD : codec_error(w, e);
+}
+
+/* `plain`: the records, decompressed where they have to be; all of them where they are `wanted`. */
+static int16_t check_records(struct broker *b, struct walk *w, bool wanted, struct slice *plain) {
     enum batch_codec codec = batch_codec(w->batch);
     int64_t now_ms = broker_now_ms(b), after = w->p->topic->v.timestamp_after_max_ms;
     w->low_ms = now_ms - w->p->topic->v.timestamp_before_max_ms;
     w->high_ms = after > INT64_MAX - now_ms ? INT64_MAX : now_ms + after;
     w->max_ms = -1;
     *plain = w->batch->records;
-    if (codec != CODEC_NONE && !needed && !w->p->topic->v.check_compressed) {
+    if (codec != CODEC_NONE && !wanted && !w->p->topic->v.compact && !w->p->topic->v.check_compressed) {
         w->max_ms = w->batch->max_timestamp;
         return KAFKA_NONE;
     }
     if (codec != CODEC_NONE) {
         buf_clear(&b->scratch);
-        enum err e = codec_decompress(codec, w->batch->records, CHECK_MAX_BYTES, &b->scratch);
-        if (e == ERR_TOO_LARGE && !needed) {
-            w->max_ms = w->batch->max_timestamp;
-            return KAFKA_NONE;
-        }
+        enum err e = codec_decompress(codec, w->batch->records, WHOLE_MAX_BYTES, &b->scratch);
+        if (e == ERR_TOO_LARGE && !wanted)
+            return stream_records(b, w);
         if (e != OK)
-            return e == ERR_TOO_LARGE     ? KAFKA_MESSAGE_TOO_LARGE
-                   : e == ERR_UNSUPPORTED ? KAFKA_UNSUPPORTED_COMPRESSION_TYPE /* its library is not installed here */
-                                          : KAFKA_UNKNOWN_SERVER_ERROR;
+            return codec_error(w, e);
         *plain = buf_slice(&b->scratch);
     }
     return walk_records(w, *plain);
@@ -298,7 +331,7 @@ void produce_batch(struct broker *b, struct request *rq, struct partition *p, in
     bool other_codec = topic->v.compression >= 0 && topic->v.compression != (int)batch_codec(&t);
     struct walk w = {.rq = rq, .p = p, .batch = &t, .out = out};
     struct slice plain;
-    out->error = check_records(b, &w, other_codec || topic->v.compact, &plain);
+    out->error = check_records(b, &w, other_codec, &plain);
     uint8_t *bytes = (uint8_t *)(uintptr_t)whole.p;
     int64_t now_ms = broker_now_ms(b);
     if (out->error == KAFKA_NONE && other_codec) {

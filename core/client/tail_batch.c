@@ -76,8 +76,9 @@ static bool batch_open(struct tail_batches *x, struct tail_part *p, const struct
         *plain = b->records;
     else {
         buf_clear(&x->plain);
-        if (codec_decompress(batch_codec(b), b->records, PLAIN_MAX, &x->plain) != OK)
-            what = "does not decompress";
+        enum err e = codec_decompress(batch_codec(b), b->records, PLAIN_MAX, &x->plain);
+        if (e != OK)
+            what = e == ERR_TOO_LARGE ? "unpacks to more than 256 MiB" : "does not decompress";
         *plain = buf_slice(&x->plain);
     }
     if (what != NULL)

@@ -83,12 +83,35 @@ struct record_iter {
 /* OK; ERR_NOT_FOUND at the end, when count records used up all bytes; ERR_CORRUPT.
  * Headers are checked here, so record_header_next succeeds n_headers times. */
 enum err record_next(struct record_iter *it, struct record *r) WEIR_MUST_CHECK;
+
+/* The same walk over bytes that come in pieces; of a record only offset, timestamp and whether its key is null are
+ * known.  Zero-initialise, set batch, seen and ctx. */
+struct record_stream {
+    const struct batch *batch;
+    void (*seen)(void *ctx, int32_t index, const struct record *r);
+    void *ctx;
+    int32_t index;                /* records seen */
+    int field;
+    uint8_t number[10];           /* a varint that is not whole */
+    size_t n_number;
+    int64_t left, skip, headers;  /* of the record: bytes, bytes of this field, headers */
+    struct record record;
+};
+enum err record_stream_take(struct record_stream *s, struct slice part) WEIR_MUST_CHECK;      /* OK, ERR_CORRUPT */
+enum err record_stream_end(const struct record_stream *s) WEIR_MUST_CHECK;     /* count records, and all bytes used */
+
 enum err record_header_next(struct slice *headers, struct record_header *h) WEIR_MUST_CHECK;
 
 /* Appends the decompressed records to out; at most max_bytes come out whatever
  * the input says (ERR_TOO_LARGE).  ERR_UNSUPPORTED: codec 5-7.  Snappy both in
  * xerial's framing (Java) and bare. */
 enum err codec_decompress(enum batch_codec codec, struct slice in, size_t max_bytes, struct buf *out) WEIR_MUST_CHECK;
+/* The same in pieces, which `sink` takes one after the other out of `piece`; what it returns but OK ends it.  A piece
+ * has at most piece_bytes: a bare block of snappy that is larger is ERR_TOO_LARGE, like more than max_bytes in all, or
+ * a frame of zstd that wants a window of more than 128 MiB. */
+typedef enum err codec_sink_fn(void *ctx, struct slice part);
+enum err codec_decompress_stream(enum batch_codec codec, struct slice in, size_t max_bytes, size_t piece_bytes,
+                                 struct buf *piece, codec_sink_fn *sink, void *ctx) WEIR_MUST_CHECK;
 /* Appends the compressed records.  level: Kafka's, INT32_MIN for the codec's own default. */
 enum err codec_compress(enum batch_codec codec, int level, struct slice in, struct buf *out) WEIR_MUST_CHECK;
 const char *codec_name(enum batch_codec codec);             /* "none" "gzip" "snappy" "lz4" "zstd" */

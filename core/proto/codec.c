@@ -19,6 +19,7 @@
 #include <zstd_errors.h>
 
 #define CHUNK_MIN_BYTES 4096
+#define STREAM_CHUNK_BYTES (128 * 1024)
 #define ZSTD_CHUNK_BYTES (32 * 1024)
 #define ZSTD_USUAL_RATIO 8        /* a second try costs as much as the first */
 #define SNAPPY_BLOCK_BYTES (32 * 1024)
@@ -28,29 +29,42 @@
 static const uint8_t xerial_magic[8] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
 #define XERIAL_HEADER_BYTES 16    /* magic, i32 version, i32 oldest compatible version */
 
-/* Where decompressed bytes go. */
+/* Where decompressed bytes go: all into `out`, or piece by piece through it to a sink. */
 struct drain {
     struct buf *out;
     size_t start, max_bytes, chunk;
+    size_t block_max;             /* of what comes out at once */
+    codec_sink_fn *sink;          /* NULL: none */
+    void *ctx;
+    size_t sunk;
 };
+
+static size_t drain_left(const struct drain *d) { return d->max_bytes - (d->out->n - d->start) - d->sunk; }
 
 /* Room for the next piece, at least one byte more than the limit leaves, so that
  * "exactly at the limit" and "over it" differ. */
 static uint8_t *drain_room(struct drain *d, size_t *room) {
-    size_t left = d->max_bytes - (d->out->n - d->start);
+    size_t left = drain_left(d);
     if (left == SIZE_MAX)
         left--;
     size_t n = d->chunk < left + 1 ? d->chunk : left + 1;
     uint8_t *p = buf_reserve(d->out, n);
-    if (d->chunk <= d->max_bytes)
+    if (d->sink == NULL && d->chunk <= d->max_bytes)
         d->chunk *= 2;
     *room = n;
     return p;
 }
 
 static enum err drain_took(struct drain *d, size_t n) {
+    size_t left = drain_left(d);
     d->out->n += n;
-    return d->out->n - d->start > d->max_bytes ? ERR_TOO_LARGE : OK;
+    if (n > left)
+        return ERR_TOO_LARGE;
+    if (d->sink == NULL)
+        return OK;
+    d->out->n = d->start;
+    d->sunk += n;
+    return d->sink(d->ctx, slice_of(d->out->p + d->start, n));
 }
 
 static enum err gzip_decompress(struct slice in, struct drain *d) {
@@ -122,6 +136,31 @@ static enum err zstd_decompress(struct slice in, struct drain *d) {
     return e;
 }
 
+/* In pieces it does need the window, which zstd itself bounds (128 MiB, as Kafka has it): a context of its own. */
+static enum err zstd_decompress_stream(struct slice in, struct drain *d) {
+    ZSTD_DCtx *z = ZSTD_createDCtx();
+    ZSTD_inBuffer from = {in.p, in.n, 0};
+    enum err e = in.n == 0 ? ERR_CORRUPT : OK;
+    if (z == NULL)
+        weir_oom(0);
+    for (bool whole = false; e == OK && !whole;) {
+        size_t room;
+        ZSTD_outBuffer to = {.dst = drain_room(d, &room)};
+        to.size = room;
+        size_t rc = ZSTD_decompressStream(z, &to, &from);
+        ZSTD_ErrorCode code = ZSTD_getErrorCode(rc);
+        if (ZSTD_isError(rc))
+            e = code == ZSTD_error_frameParameter_windowTooLarge || code == ZSTD_error_memory_allocation ? ERR_TOO_LARGE
+                                                                                                        : ERR_CORRUPT;
+        else if ((e = drain_took(d, to.pos)) == OK && from.pos == from.size && rc == 0)
+            whole = true;
+        else if (e == OK && from.pos == from.size && to.pos < room)
+            e = ERR_CORRUPT; /* it wants more than there is */
+    }
+    ZSTD_freeDCtx(z);
+    return e;
+}
+
 static enum err lz4_decompress(struct slice in, struct drain *d) {
     LZ4F_dctx *z;
     if (LZ4F_isError(LZ4F_createDecompressionContext(&z, LZ4F_VERSION)))
@@ -153,7 +192,7 @@ static enum err snappy_block(struct slice in, struct drain *d) {
     size_t n;
     if (snappy.snappy_uncompressed_length((const char *)in.p, in.n, &n) != SNAPPY_OK || n / SNAPPY_MAX_RATIO > in.n)
         return ERR_CORRUPT;
-    if (n > d->max_bytes - (d->out->n - d->start))
+    if (n > drain_left(d) || n > d->block_max)
         return ERR_TOO_LARGE;
     char *to = (char *)buf_reserve(d->out, n);
     if (snappy.snappy_uncompress((const char *)in.p, in.n, to, &n) != SNAPPY_OK)
@@ -181,7 +220,8 @@ static enum err snappy_decompress(struct slice in, struct drain *d) {
 }
 
 enum err codec_decompress(enum batch_codec codec, struct slice in, size_t max_bytes, struct buf *out) {
-    struct drain d = {out, out->n, max_bytes, in.n < CHUNK_MIN_BYTES / 2 ? CHUNK_MIN_BYTES : in.n * 2};
+    struct drain d = {.out = out, .start = out->n, .max_bytes = max_bytes, .block_max = SIZE_MAX,
+                      .chunk = in.n < CHUNK_MIN_BYTES / 2 ? CHUNK_MIN_BYTES : in.n * 2};
     enum err e;
     if (in.p == NULL)
         in = SLICE("");
@@ -202,6 +242,23 @@ enum err codec_decompress(enum batch_codec codec, struct slice in, size_t max_by
     if (e != OK)
         out->n = d.start;
     return e;
+}
+
+enum err codec_decompress_stream(enum batch_codec codec, struct slice in, size_t max_bytes, size_t piece_bytes,
+                                 struct buf *piece, codec_sink_fn *sink, void *ctx) {
+    buf_clear(piece);
+    struct drain d = {.out = piece, .max_bytes = max_bytes, .block_max = piece_bytes, .sink = sink, .ctx = ctx,
+                      .chunk = piece_bytes < STREAM_CHUNK_BYTES ? piece_bytes : STREAM_CHUNK_BYTES};
+    if (in.n > INT32_MAX)
+        return ERR_TOO_LARGE;
+    switch (codec) {
+    case CODEC_NONE: return in.n > max_bytes ? ERR_TOO_LARGE : sink(ctx, in);
+    case CODEC_GZIP: return gzip_decompress(in, &d);
+    case CODEC_SNAPPY: return snappy_decompress(in, &d);
+    case CODEC_LZ4: return lz4_decompress(in, &d);
+    case CODEC_ZSTD: return zstd_decompress_stream(in, &d);
+    default: return ERR_UNSUPPORTED;
+    }
 }
 
 static void gzip_compress(int level, struct slice in, struct buf *out) {

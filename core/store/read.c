@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #define WALK_BYTES (128u << 10)
-#define DECODE_MAX_BYTES (128u << 20)
+#define UNPACKED_MAX_BYTES ((size_t)1 << 30)
+#define PIECE_MAX_BYTES ((size_t)128 << 20)
 
 struct warm_up {
     struct env_warm warm;
@@ -253,6 +254,28 @@ uint64_t store_log_bytes_between(struct store_log *log, int64_t offset, int64_t 
 }
 
 /* ---- by time ---- */
+struct time_search {
+    struct record_stream records;
+    int64_t from, ts, *offset, *found;
+    bool hit;
+};
+
+static void time_seen(void *ctx, int32_t index, const struct record *r) {
+    struct time_search *s = ctx;
+    (void)index;
+    if (s->hit || r->timestamp < s->ts || r->offset < s->from)
+        return;
+    *s->offset = r->offset;
+    *s->found = r->timestamp;
+    s->hit = true;
+}
+
+static enum err time_part(void *ctx, struct slice part) {
+    struct time_search *s = ctx;
+    enum err e = record_stream_take(&s->records, part);
+    return s->hit ? ERR_EXISTS : e; /* the rest need not be unpacked */
+}
+
 /* The first record at or after `from` with timestamp >= ts in this batch; ERR_NOT_FOUND. */
 static enum err batch_find_time(const struct batch *b, int64_t from, int64_t ts, int64_t *offset, int64_t *found) {
     if (b->attributes & BATCH_ATTR_APPEND_TIME) {
@@ -260,23 +283,16 @@ static enum err batch_find_time(const struct batch *b, int64_t from, int64_t ts,
         *found = b->max_timestamp;
         return OK;
     }
-    struct buf plain = {0};
-    struct batch decoded = *b;
-    enum err e = OK;
-    if (batch_codec(b) != CODEC_NONE)
-        e = codec_decompress(batch_codec(b), b->records, DECODE_MAX_BYTES, &plain);
-    struct record_iter it = {.batch = &decoded, .rest = batch_codec(b) != CODEC_NONE ? buf_slice(&plain) : b->records};
-    struct record r;
-    while (e == OK && (e = record_next(&it, &r)) == OK) {
-        if (r.timestamp >= ts && r.offset >= from) {
-            *offset = r.offset;
-            *found = r.timestamp;
-            buf_fini(&plain);
-            return OK;
-        }
-    }
-    buf_fini(&plain);
-    return e == ERR_NOT_FOUND ? ERR_NOT_FOUND : ERR_CORRUPT;
+    struct buf piece = {0};
+    struct time_search s = {.records = {.batch = b, .seen = time_seen}, .from = from, .ts = ts, .offset = offset,
+                            .found = found};
+    s.records.ctx = &s;
+    enum err e = codec_decompress_stream(batch_codec(b), b->records, UNPACKED_MAX_BYTES, PIECE_MAX_BYTES, &piece,
+                                         time_part, &s);
+    buf_fini(&piece);
+    if (s.hit)
+        return OK;
+    return e == OK && record_stream_end(&s.records) == OK ? ERR_NOT_FOUND : ERR_CORRUPT;
 }
 
 /* The first record at or after the log start with timestamp >= ts in this segment; ERR_NOT_FOUND. */

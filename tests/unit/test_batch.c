@@ -131,18 +131,54 @@ static void test_parse_short(void **state) {
     buf_fini(&bytes);
 }
 
+/* What the walk saw, for the walk in pieces to see the same. */
+struct seen {
+    struct { int64_t offset, timestamp; bool key; } v[8];
+    int32_t n;
+};
+
+static void see(void *ctx, int32_t index, const struct record *r) {
+    struct seen *s = ctx;
+    assert_int_equal(index, s->n);
+    s->v[s->n].offset = r->offset;
+    s->v[s->n].timestamp = r->timestamp;
+    s->v[s->n++].key = r->key.p != NULL;
+}
+
+static void walk_in_pieces(const struct batch *b, struct slice records, size_t piece, enum err want,
+                           const struct seen *whole) {
+    struct seen seen = {.n = 0};
+    struct record_stream s = {.batch = b, .seen = see, .ctx = &seen};
+    enum err e = OK;
+    for (size_t at = 0; e == OK && at < records.n; at += piece)
+        e = record_stream_take(&s, slice_of(records.p + at, records.n - at < piece ? records.n - at : piece));
+    if (e == OK)
+        e = record_stream_end(&s);
+    assert_int_equal(e, want == ERR_NOT_FOUND ? OK : want);
+    assert_int_equal(seen.n, whole->n);
+    for (int32_t i = 0; i < seen.n; i++) {
+        assert_int_equal(seen.v[i].offset, whole->v[i].offset);
+        assert_int_equal(seen.v[i].timestamp, whole->v[i].timestamp);
+        assert_int_equal(seen.v[i].key, whole->v[i].key);
+    }
+}
+
 static enum err walk(struct slice records, int32_t count) {
     struct slice copy = mem_dup(records); /* exact, for the sanitizer */
     struct batch b = {.count = count, .base_offset = INT64_MAX, .base_timestamp = INT64_MAX};
     struct record_iter it = {.batch = &b, .rest = copy};
     struct record r;
+    struct seen seen = {.n = 0};
     enum err e;
     while ((e = record_next(&it, &r)) == OK) {
         struct record_header h;
+        see(&seen, seen.n, &r);
         for (int32_t i = 0; i < r.n_headers; i++)
             assert_int_equal(record_header_next(&r.headers, &h), OK);
         assert_int_equal(record_header_next(&r.headers, &h), ERR_NOT_FOUND);
     }
+    for (size_t piece = 1; piece < 40; piece = piece * 2 + 1)
+        walk_in_pieces(&b, copy, piece, e, &seen);
     free((void *)(uintptr_t)copy.p);
     return e;
 }
@@ -159,6 +195,8 @@ static void test_bad_records(void **state) {
     assert_int_equal(walk(SLICE("\x0e\0\0\0\3\2a\0"), 1), ERR_CORRUPT);         /* key of -2 bytes */
     assert_int_equal(walk(SLICE("\x0e\0\0\0\1\2a\1"), 1), ERR_CORRUPT);         /* -1 headers */
     assert_int_equal(walk(SLICE("\x12\0\0\0\1\2a\2\1\1"), 1), ERR_CORRUPT);     /* header without a key */
+    assert_int_equal(walk(SLICE("\x0c\0\0\0\1\1\0\0"), 1), ERR_CORRUPT);        /* a byte behind the last header */
+    assert_int_equal(walk(SLICE("\x0e\0\0\0\1\x08" "a\0"), 1), ERR_CORRUPT);   /* a value past its record */
     assert_int_equal(walk(SLICE(""), 0), ERR_NOT_FOUND);
 }
 

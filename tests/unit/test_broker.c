@@ -335,6 +335,79 @@ static void test_produce_topic_limits(void **state) {
     buf_fini(&b);
 }
 
+/* A batch of one record with a value of so many times 32 MiB, a few KiB when it is packed. */
+static void make_huge(struct buf *out, enum batch_codec codec, int times, struct slice key, int32_t count, int64_t ms) {
+    const size_t part = (size_t)32 << 20, value = part * (size_t)times;
+    struct batch_builder builder = {0};
+    struct buf body = {0}, head = {0}, zeroes = {0}, packed = {0};
+    batch_start(&builder, 0, ms);
+    buf_clear(out);
+    assert_int_equal(batch_finish(&builder, CODEC_NONE, out), OK);
+    buf_put(&body, "\0\0\0", 3); /* attributes, time, offset */
+    varint_put(&body, key.p != NULL ? (int64_t)key.n : -1);
+    buf_put(&body, key.p, key.n);
+    varint_put(&body, (int64_t)value);
+    varint_put(&head, (int64_t)(body.n + value + 1));
+    buf_put(&head, body.p, body.n);
+    memset(buf_reserve(&zeroes, part), 0, part);
+    zeroes.n = part;
+    assert_int_equal(codec_compress(codec, INT32_MIN, buf_slice(&zeroes), &packed), OK);
+    assert_int_equal(codec_compress(codec, INT32_MIN, buf_slice(&head), out), OK);
+    for (int i = 0; i < times; i++)
+        buf_put(out, packed.p, packed.n);
+    assert_int_equal(codec_compress(codec, INT32_MIN, slice_of("\0", 1), out), OK); /* no headers */
+    be32_set(out->p + 8, (uint32_t)(out->n - BATCH_LOG_OVERHEAD));
+    be16_set(out->p + 21, (uint16_t)codec);
+    be32_set(out->p + 23, (uint32_t)(count - 1));
+    be64_set(out->p + 35, (uint64_t)ms);
+    be32_set(out->p + 57, (uint32_t)count);
+    batch_seal(out->p, out->n);
+    batch_builder_fini(&builder);
+    buf_fini(&body);
+    buf_fini(&head);
+    buf_fini(&zeroes);
+    buf_fini(&packed);
+}
+
+/* What is too large to be unpacked whole is checked all the same, and memory for it is not kept. */
+static void test_produce_huge(void **state) {
+    struct fixture *f = *state;
+    int64_t now = now_ms(f), late = now + 2 * 3600 * 1000;
+    static const struct { const char *topic; int times; bool key; int32_t count; bool late; int16_t error; } rows[] = {
+        {"t", 5, false, 1, false, KAFKA_NONE},
+        {"t", 2, false, 2, false, KAFKA_INVALID_RECORD},
+        {"t", 2, false, 1, true, KAFKA_INVALID_TIMESTAMP},
+        {"compact", 2, true, 1, false, KAFKA_NONE},
+        {"compact", 2, false, 1, false, KAFKA_INVALID_RECORD},
+        {"gzip", 2, false, 1, false, KAFKA_MESSAGE_TOO_LARGE}, /* all of it is needed */
+        {"t", 8, false, 1, false, KAFKA_MESSAGE_TOO_LARGE},
+    };
+    assert_int_equal(client_create_topic(&f->w, &f->c, "t", 1, NULL, NULL), 0);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "compact", 1, "cleanup.policy", "compact"), 0);
+    assert_int_equal(client_create_topic(&f->w, &f->c, "gzip", 1, "compression.type", "gzip"), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf b = {0};
+        make_huge(&b, CODEC_ZSTD, rows[i].times, rows[i].key ? SLICE("k") : SLICE_NULL, rows[i].count,
+                  rows[i].late ? late : now);
+        struct produce_resp_partition *p = client_produce(&f->w, &f->c, rows[i].topic, 0, buf_slice(&b));
+        assert_int_equal(p->error_code, rows[i].error);
+        bool named = rows[i].error == KAFKA_INVALID_TIMESTAMP || strcmp(rows[i].topic, "compact") == 0;
+        assert_int_equal(p->record_errors.n, named && rows[i].error != 0);
+        if (rows[i].error == KAFKA_MESSAGE_TOO_LARGE)
+            assert_true(slice_is(p->error_message, "The batch unpacks to more than this broker takes"));
+        buf_fini(&b);
+    }
+    assert_int_equal(list_offset(f, 9, now).offset, 0); /* by its time, for which it is opened again */
+    assert_int_equal(list_offset(f, 9, now + 1).offset, -1);
+    struct buf b = {0};
+    make_huge(&b, CODEC_GZIP, 2, SLICE_NULL, 1, now);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, KAFKA_NONE);
+    b.p[b.n - 5] ^= 1; /* its last checksum, past what is unpacked whole */
+    batch_seal(b.p, b.n);
+    assert_int_equal(client_produce(&f->w, &f->c, "t", 0, buf_slice(&b))->error_code, KAFKA_UNKNOWN_SERVER_ERROR);
+    buf_fini(&b);
+}
+
 struct fetching {
     struct fetch_req req;
     struct fetch_req_topic topic;
@@ -673,6 +746,7 @@ int main(void) {
         T(test_produce_refusals),
         T(test_produce_timestamps),
         T(test_produce_topic_limits),
+        T(test_produce_huge),
         T(test_produce_other_codec),
         T(test_idempotence),
         T(test_fetch_waits_and_wakes),

@@ -72,6 +72,101 @@ static void test_bomb(void **state) {
     buf_fini(&zeroes);
 }
 
+struct sunk {
+    struct buf all;
+    size_t largest, pieces;
+    enum err say;                   /* at the third piece */
+};
+
+static enum err sink(void *ctx, struct slice part) {
+    struct sunk *s = ctx;
+    buf_put(&s->all, part.p, part.n);
+    s->largest = part.n > s->largest ? part.n : s->largest;
+    return ++s->pieces == 3 ? s->say : OK;
+}
+
+/* In pieces the same bytes come, at most a piece at once, and no more than may come. */
+static void test_pieces(void **state) {
+    (void)state;
+    static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 65536, 1000000}, piece_bytes = 40000;
+    for (int codec = CODEC_GZIP; codec < CODEC_N; codec++)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            struct buf in = sample(sizes[i]), packed = {0}, piece = {0};
+            assert_int_equal(codec_compress((enum batch_codec)codec, INT32_MIN, buf_slice(&in), &packed), OK);
+            if (codec == CODEC_GZIP || codec == CODEC_ZSTD) /* a second frame is read on into */
+                assert_int_equal(codec_compress((enum batch_codec)codec, 1, SLICE(""), &packed), OK);
+            struct slice exact = mem_dup(buf_slice(&packed));
+            for (int limit = 0; limit < 3; limit++) {
+                struct sunk s = {.say = limit == 2 ? ERR_CLOSED : OK};
+                size_t most = limit == 1 && sizes[i] > 0 ? sizes[i] - 1 : sizes[i];
+                enum err e =
+                    codec_decompress_stream((enum batch_codec)codec, exact, most, piece_bytes, &piece, sink, &s);
+                assert_int_equal(e, most < sizes[i] ? ERR_TOO_LARGE : s.pieces == 3 ? s.say : OK);
+                assert_true(s.largest <= piece_bytes && s.all.n <= most);
+                if (e == OK)
+                    assert_true(s.all.n == in.n && memcmp(s.all.p != NULL ? s.all.p : in.p, in.p, in.n) == 0);
+                buf_fini(&s.all);
+            }
+            free((void *)(uintptr_t)exact.p);
+            buf_fini(&in);
+            buf_fini(&packed);
+            buf_fini(&piece);
+        }
+}
+
+/* Cut anywhere, or damaged, it ends as the whole does. */
+static void test_bad_pieces(void **state) {
+    (void)state;
+    struct random r = {9};
+    struct buf in = sample(3000), piece = {0};
+    for (int codec = CODEC_GZIP; codec < CODEC_N; codec++) {
+        struct buf packed = {0};
+        assert_int_equal(codec_compress((enum batch_codec)codec, INT32_MIN, buf_slice(&in), &packed), OK);
+        for (int round = 0; round < 3000; round++) {
+            struct buf out = {0};
+            struct sunk s = {.say = OK};
+            struct slice copy = mem_dup(slice_of(packed.p, round % 2 ? packed.n : random_below(&r, packed.n)));
+            if (round % 2)
+                ((uint8_t *)(uintptr_t)copy.p)[random_below(&r, copy.n)] ^= (uint8_t)(1 + random_below(&r, 255));
+            enum err e = codec_decompress((enum batch_codec)codec, copy, 10000, &out);
+            enum err f = codec_decompress_stream((enum batch_codec)codec, copy, 10000, 10000, &piece, sink, &s);
+            assert_true((e == OK) == (f == OK));
+            assert_true(f == OK || f == ERR_CORRUPT || f == ERR_TOO_LARGE);
+            if (e == OK)
+                assert_true(slice_eq(buf_slice(&out), buf_slice(&s.all)));
+            assert_true(s.all.n <= 10000);
+            free((void *)(uintptr_t)copy.p);
+            buf_fini(&out);
+            buf_fini(&s.all);
+        }
+        buf_fini(&packed);
+    }
+    buf_fini(&in);
+    buf_fini(&piece);
+}
+
+/* What cannot come in pieces: a bare block of snappy; a window of zstd that is larger than Kafka takes. */
+static void test_too_large_a_piece(void **state) {
+    (void)state;
+    struct buf in = sample(5000), piece = {0};
+    struct sunk s = {.say = OK};
+    size_t n = snappy_max_compressed_length(in.n);
+    char *bare = mem_alloc(n);
+    assert_int_equal(snappy_compress((const char *)in.p, in.n, bare, &n), SNAPPY_OK);
+    struct slice block = slice_of(bare, n);
+    assert_int_equal(codec_decompress_stream(CODEC_SNAPPY, block, 10000, 4999, &piece, sink, &s), ERR_TOO_LARGE);
+    assert_int_equal(codec_decompress_stream(CODEC_SNAPPY, block, 10000, 5000, &piece, sink, &s), OK);
+    /* magic, no flags, window 2^28, an empty last block */
+    assert_int_equal(codec_decompress_stream(CODEC_ZSTD, SLICE("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"), 10000, 5000,
+                                             &piece, sink, &s), ERR_TOO_LARGE);
+    assert_int_equal(codec_decompress_stream(CODEC_ZSTD, SLICE("\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00"), 10000, 5000,
+                                             &piece, sink, &s), OK);
+    free(bare);
+    buf_fini(&s.all);
+    buf_fini(&in);
+    buf_fini(&piece);
+}
+
 static void test_truncation(void **state) {
     (void)state;
     struct buf in = sample(3000), out = {0};
@@ -161,7 +256,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bomb), cmocka_unit_test(test_truncation),
         cmocka_unit_test(test_damage), cmocka_unit_test(test_snappy_forms), cmocka_unit_test(test_gzip_members),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_pieces), cmocka_unit_test(test_bad_pieces),
+        cmocka_unit_test(test_too_large_a_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
