@@ -76,6 +76,7 @@ struct request {
     uint64_t ticket;                  /* REQUEST_WAITS_DURABLE */
     struct broker_response *response;
     size_t held;                      /* REQUEST_ANSWERED: its bytes in conn->held */
+    size_t begun_bytes;               /* what it was decoded to, in conn->begun_bytes and the broker's */
     bool no_response;                 /* Produce with acks=0 */
     bool hang_up;                     /* instead of an answer, in its turn */
     bool too_large;                   /* its arena went past the cap: hang up instead of the answer */
@@ -103,6 +104,7 @@ struct broker_conn {
     char *peer;
     struct request *first, *last;     /* begun, not sent */
     size_t unfinished, held;          /* requests; bytes of answers that wait for their turn */
+    size_t begun_bytes;
     bool ending;                      /* a request in the queue ends it: later frames are not begun */
     bool closing;                     /* hang_up was called */
     struct broker_conn *next, *prev;
@@ -124,6 +126,7 @@ struct broker {
     struct request *durable_first, *durable_last;
     struct request *retries;          /* wait for cold reads */
     bool readable;                    /* one of those may have come */
+    size_t begun_bytes;               /* of requests that are begun, on all connections */
     struct request *spare;            /* freed requests with a small arena, for the next frame */
     size_t n_spare;
     struct fetch_op *woken;           /* long polls to look at when the tick ends (fetch.c) */

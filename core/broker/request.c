@@ -18,6 +18,9 @@
 
 /* A frame may ask for answers many times its size; this much is granted beyond it. */
 #define ARENA_BASE_BYTES ((size_t)256 << 20)
+/* Requests that are begun hold their bytes until they are answered, and a long poll may wait for long. */
+#define BEGUN_ALL_BYTES ((size_t)256 << 20)
+#define BEGUN_SMALL_BYTES ((size_t)1 << 20)
 #define SPARE_MAX 256
 #define SPARE_ARENA_BYTES ((size_t)64 << 10)
 #define N_KEYS 128
@@ -65,12 +68,14 @@ static void request_unlink(struct request *rq) {
     *(rq->prev != NULL ? &rq->prev->next : &c->first) = rq->next;
     *(rq->next != NULL ? &rq->next->prev : &c->last) = rq->prev;
     c->unfinished--;
+    c->begun_bytes -= rq->begun_bytes;
     rq->conn = NULL;
 }
 
 /* The memory only; the request is in no queue any more. */
 static void request_release(struct broker *b, struct request *rq) {
     broker_response_free(rq->response);
+    b->begun_bytes -= rq->begun_bytes;
     if (b->n_spare < SPARE_MAX && rq->arena.used_bytes <= SPARE_ARENA_BYTES) {
         arena_reset(&rq->arena);
         rq->next = b->spare;
@@ -389,6 +394,16 @@ static void answer_unknown_api_versions(struct broker *b, struct request *rq) {
     request_answered(b, rq);
 }
 
+/* Many large requests wait, of which one more of this connection would be too much.  A batch is not kept. */
+static bool no_room(struct broker_conn *c, int16_t key, size_t n) {
+    size_t more = key == API_PRODUCE ? 0 : n;
+    if (c->broker->begun_bytes + more <= BEGUN_ALL_BYTES || c->begun_bytes + more <= BEGUN_SMALL_BYTES)
+        return false;
+    c->closing = true;
+    c->sink->hang_up(c->sink, "its requests are large, and there is no room for more that wait");
+    return true;
+}
+
 enum err broker_conn_frame(struct broker_conn *c, uint8_t *frame, size_t n) {
     struct broker *b = c->broker;
     if (c->closing || c->ending)
@@ -401,6 +416,8 @@ enum err broker_conn_frame(struct broker_conn *c, uint8_t *frame, size_t n) {
         return ERR_UNSUPPORTED;
     if (!api_serves(api, version) && key != API_API_VERSIONS)
         return ERR_UNSUPPORTED;
+    if (no_room(c, key, n))
+        return OK;
     struct request *rq = request_new(c, api);
     b->stats.requests++;
     b->stats.requests_by_api[key]++;
@@ -424,6 +441,9 @@ enum err broker_conn_frame(struct broker_conn *c, uint8_t *frame, size_t n) {
         request_free(b, rq);
         return e;
     }
+    rq->begun_bytes = rq->arena.used_bytes;
+    c->begun_bytes += rq->begun_bytes;
+    b->begun_bytes += rq->begun_bytes;
     handlers[key](b, rq);
     return OK;
 }

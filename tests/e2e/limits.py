@@ -190,6 +190,38 @@ def fill(c, topic, mib):
             sys.exit(f'produce: error {error}')
 
 
+def large_polls():
+    """Long polls of 16 MiB, nearly all of it behind the request's end: what waits holds its bytes."""
+    n, each = 40, 16 * MIB
+    with Serve('--ephemeral', '--durability', 'os') as w:
+        log, crowd, closed = Log(w), [], 0
+        with Wire(w.address) as c:
+            c.create_topic('poll')
+            ask = request(FETCH, FETCH_VERSION, fetch_body('poll', 0, 0, MIB, 60000, MIB) + bytes(each))
+            small = request(FETCH, FETCH_VERSION, fetch_body('poll', 0, 0, MIB, 60000, 1))
+            before = anonymous(w.process.pid)
+            patient = dial(w.address)
+            patient.sendall(small)
+            for _ in range(n):
+                s = dial(w.address)
+                crowd.append(s)
+                try:
+                    s.sendall(ask)
+                except OSError:
+                    closed += 1
+            check(log.has('no room for more that wait'), f'{n} long polls of 16 MiB: some are closed, in words', log.text)
+            served(w.address)
+            grown = anonymous(w.process.pid) - before
+            memory(grown < 512 * MIB, f'{grown // MIB} MiB of memory', grown)
+            error, _ = c.produce('poll', 0, batch([b'wakes the small one']))
+            check(error == 0, 'a produce is taken', error)
+            check(len(patient.recv(4)) == 4, 'and a long poll that is small was left alone')
+            for s in crowd + [patient]:
+                s.close()
+        memory(SANITIZED or until(lambda: anonymous(w.process.pid) - before < 64 * MIB), 'their memory comes back')
+        end_cleanly(w, log, 'large polls')
+
+
 def slow_readers():
     readers, pipelined, topic_mib = (200, 200, 60) if SOAK else (40, 50, 24)
     with Serve('--ephemeral', '--durability', 'os') as w:
@@ -343,7 +375,7 @@ def strangers():
 
 
 begin = time.monotonic()
-tests = [strangers, junk, silent, announced_sizes, low_descriptors, slow_readers, idle_connections]
+tests = [strangers, junk, silent, announced_sizes, low_descriptors, large_polls, slow_readers, idle_connections]
 if SOAK:
     tests.append(large_requests)
 for test in tests:
