@@ -439,40 +439,20 @@ static void group_fetch_failed(struct reader *r, struct rgroup *g, int16_t error
     g->describes_left = 0;
 }
 
-static void group_take_old(struct reader *r, struct rgroup *g, const struct offset_fetch_resp *m, int64_t at_us) {
+static void group_take(struct reader *r, struct rgroup *g, int16_t error, const struct offset_fetch_resp_topic *topics,
+                       int32_t n_topics, int64_t at_us) {
     size_t n = 0;
-    if (m->error_code != 0) {
-        group_fetch_failed(r, g, m->error_code);
+    if (error != 0) {
+        group_fetch_failed(r, g, error);
         return;
     }
-    for (int32_t i = 0; i < m->topics.n; i++)
-        n += (size_t)m->topics.v[i].partitions.n;
+    for (int32_t i = 0; i < n_topics; i++)
+        n += (size_t)topics[i].partitions.n;
     struct rcommit *v = commits_start(g, n);
-    for (int32_t i = 0; v != NULL && i < m->topics.n; i++) {
-        struct slice topic = arena_dup(&g->commits_arena, m->topics.v[i].name);
-        for (int32_t k = 0; k < m->topics.v[i].partitions.n; k++) {
-            const struct offset_fetch_resp_partition *p = &m->topics.v[i].partitions.v[k];
-            if (p->error_code == 0 && p->committed_offset >= 0)
-                v[g->n_commits++] = (struct rcommit){topic, arena_dup(&g->commits_arena, p->metadata),
-                                                     p->partition_index, p->committed_offset};
-        }
-    }
-    commits_end(g, at_us);
-}
-
-static void group_take_new(struct reader *r, struct rgroup *g, const struct offset_fetch_resp_group *m, int64_t at_us) {
-    size_t n = 0;
-    if (m->error_code != 0) {
-        group_fetch_failed(r, g, m->error_code);
-        return;
-    }
-    for (int32_t i = 0; i < m->topics.n; i++)
-        n += (size_t)m->topics.v[i].partitions.n;
-    struct rcommit *v = commits_start(g, n);
-    for (int32_t i = 0; v != NULL && i < m->topics.n; i++) {
-        struct slice topic = arena_dup(&g->commits_arena, m->topics.v[i].name);
-        for (int32_t k = 0; k < m->topics.v[i].partitions.n; k++) {
-            const struct offset_fetch_resp_partitions *p = &m->topics.v[i].partitions.v[k];
+    for (int32_t i = 0; v != NULL && i < n_topics; i++) {
+        struct slice topic = arena_dup(&g->commits_arena, topics[i].name);
+        for (int32_t k = 0; k < topics[i].partitions.n; k++) {
+            const struct offset_fetch_resp_partition *p = &topics[i].partitions.v[k];
             if (p->error_code == 0 && p->committed_offset >= 0)
                 v[g->n_commits++] = (struct rcommit){topic, arena_dup(&g->commits_arena, p->metadata),
                                                      p->partition_index, p->committed_offset};
@@ -489,11 +469,12 @@ static void on_fetch(void *ctx, const struct conn_answer *a) {
         if (conn_decode(a, &r->scratch, &m) != OK)
             groups_failed(r, call.broker, "its broker sent malformed offsets");
         else if (call.group != NULL && !call.group->dead)
-            group_take_old(r, call.group, &m, a->at_us);
+            group_take(r, call.group, m.error_code, m.topics.v, m.topics.n, a->at_us);
         for (int32_t i = 0; call.group == NULL && i < m.groups.n; i++) {
-            struct rgroup *g = group_find(r, m.groups.v[i].group_id);
+            const struct offset_fetch_resp_group *from = &m.groups.v[i];
+            struct rgroup *g = group_find(r, from->group_id);
             if (g != NULL)
-                group_take_new(r, g, &m.groups.v[i], a->at_us);
+                group_take(r, g, from->error_code, from->topics.v, from->topics.n, a->at_us);
         }
         arena_reset(&r->scratch);
     } else if (!r->closing) {

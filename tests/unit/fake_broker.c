@@ -183,7 +183,7 @@ static void commits_answer(struct fake *f, struct offset_fetch_resp *r, struct a
         g->topics.v[0].partitions.n = 2;
         g->topics.v[0].partitions.v = arena_zalloc(a, 2 * sizeof *g->topics.v[0].partitions.v);
         for (int32_t i = 0; i < 2; i++) {
-            proto_init(PROTO_STRUCT(offset_fetch_resp_partitions), &g->topics.v[0].partitions.v[i]);
+            proto_init(PROTO_STRUCT(offset_fetch_resp_partition), &g->topics.v[0].partitions.v[i]);
             g->topics.v[0].partitions.v[i].partition_index = i;
             g->topics.v[0].partitions.v[i].committed_offset = f->committed;
         }

@@ -9,7 +9,6 @@
 
 #define NO_OFFSET (-1)
 
-/* One group's answer in the form of v8 and later; v1-7 copy from it. */
 struct fetched {
     struct groups *gs;
     struct request *rq;
@@ -17,17 +16,17 @@ struct fetched {
     uint64_t ticket;
 };
 
-static void fill(const struct group_offset *o, struct offset_fetch_resp_partitions *to) {
+static void fill(const struct group_offset *o, struct offset_fetch_resp_partition *to) {
     to->committed_offset = o == NULL ? NO_OFFSET : o->offset;
     to->committed_leader_epoch = o == NULL ? -1 : o->leader_epoch;
     to->metadata = o == NULL ? SLICE("") : slice_text(o->metadata);
 }
 
 static void fetch_topic(struct fetched *f, struct slice name, const int32_t *partitions, int32_t n, int16_t error,
-                        struct offset_fetch_resp_topics *to) {
+                        struct offset_fetch_resp_topic *to) {
     const struct group_topic *t = f->group == NULL || name.p == NULL ? NULL : group_topic_find(f->group, name);
     to->partitions.n = n;
-    to->partitions.v = request_array(f->rq, offset_fetch_resp_partitions, n);
+    to->partitions.v = request_array(f->rq, offset_fetch_resp_partition, n);
     for (int32_t i = 0; i < n; i++) {
         fill(group_offset_find(t, partitions[i]), &to->partitions.v[i]);
         to->partitions.v[i].partition_index = partitions[i];
@@ -35,23 +34,43 @@ static void fetch_topic(struct fetched *f, struct slice name, const int32_t *par
     }
 }
 
-static void fetch_all(struct fetched *f, struct offset_fetch_resp_group *to) {
-    size_t n = f->group == NULL ? 0 : HASH_COUNT(f->group->topics);
-    to->topics.v = request_array(f->rq, offset_fetch_resp_topics, n);
-    to->topics.n = 0;
+static struct offset_fetch_resp_topic *fetch_all(struct fetched *f, int32_t *n) {
+    size_t most = f->group == NULL ? 0 : HASH_COUNT(f->group->topics);
+    struct offset_fetch_resp_topic *v = request_array(f->rq, offset_fetch_resp_topic, most);
+    *n = 0;
     for (const struct group_topic *t = f->group == NULL ? NULL : f->group->topics; t != NULL; t = t->hh.next) {
         const struct topic *topic = topic_find(f->gs->b, t->name);
-        struct offset_fetch_resp_topics *answer = &to->topics.v[to->topics.n++];
+        struct offset_fetch_resp_topic *answer = &v[(*n)++];
         answer->name = t->name;
         if (topic != NULL)
             answer->topic_id = topic->id;
         answer->partitions.n = (int32_t)t->n;
-        answer->partitions.v = request_array(f->rq, offset_fetch_resp_partitions, t->n);
+        answer->partitions.v = request_array(f->rq, offset_fetch_resp_partition, t->n);
         for (size_t i = 0; i < t->n; i++) {
             fill(t->v[i], &answer->partitions.v[i]);
             answer->partitions.v[i].partition_index = t->v[i]->partition;
         }
     }
+    return v;
+}
+
+/* What is asked for, all where *n is null; *n: how many came. */
+static struct offset_fetch_resp_topic *fetch_topics(struct fetched *f, const struct offset_fetch_req_topic *asked,
+                                                    int32_t *n) {
+    bool by_id = f->rq->header.version >= 10;
+    if (*n < 0)
+        return fetch_all(f, n);
+    struct offset_fetch_resp_topic *v = request_array(f->rq, offset_fetch_resp_topic, *n);
+    for (int32_t i = 0; i < *n; i++) {
+        const struct offset_fetch_req_topic *from = &asked[i];
+        const struct topic *t = by_id ? topic_find_id(f->gs->b, &from->topic_id) : NULL;
+        struct slice name = !by_id ? from->name : t == NULL ? SLICE_NULL : slice_cstr(t->name);
+        v[i].name = from->name;
+        v[i].topic_id = from->topic_id;
+        fetch_topic(f, name, from->partition_indexes.v, from->partition_indexes.n,
+                    by_id && t == NULL ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_NONE, &v[i]);
+    }
+    return v;
 }
 
 static void begin(struct fetched *f, struct slice group_id) {
@@ -59,64 +78,6 @@ static void begin(struct fetched *f, struct slice group_id) {
     uint64_t ticket = f->group == NULL ? f->gs->removed_ticket : f->group->ticket;
     if (ticket > f->ticket)
         f->ticket = ticket;
-}
-
-/* ---- v8 and later ---- */
-
-static void fetch_group(struct fetched *f, const struct offset_fetch_req_group *q, struct offset_fetch_resp_group *to) {
-    bool by_id = f->rq->header.version >= 10;
-    to->group_id = request_utf8(f->rq, q->group_id);
-    begin(f, to->group_id);
-    if (q->topics.n < 0) {
-        fetch_all(f, to);
-        return;
-    }
-    to->topics.n = q->topics.n;
-    to->topics.v = request_array(f->rq, offset_fetch_resp_topics, q->topics.n);
-    for (int32_t i = 0; i < q->topics.n; i++) {
-        const struct offset_fetch_req_topics *from = &q->topics.v[i];
-        const struct topic *t = by_id ? topic_find_id(f->gs->b, &from->topic_id) : NULL;
-        struct slice name = !by_id ? from->name : t == NULL ? SLICE_NULL : slice_cstr(t->name);
-        to->topics.v[i].name = from->name;
-        to->topics.v[i].topic_id = from->topic_id;
-        fetch_topic(f, name, from->partition_indexes.v, from->partition_indexes.n,
-                    by_id && t == NULL ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_NONE, &to->topics.v[i]);
-    }
-}
-
-/* ---- v1-7 ---- */
-
-static void fetch_old(struct fetched *f, const struct offset_fetch_req *q, struct offset_fetch_resp *resp) {
-    struct offset_fetch_resp_group all;
-    proto_init(PROTO_STRUCT(offset_fetch_resp_group), &all);
-    begin(f, request_utf8(f->rq, q->group_id));
-    if (q->topics.n < 0)
-        fetch_all(f, &all);
-    int32_t n = q->topics.n < 0 ? all.topics.n : q->topics.n;
-    resp->topics.n = n;
-    resp->topics.v = request_array(f->rq, offset_fetch_resp_topic, n);
-    for (int32_t i = 0; i < n; i++) {
-        struct offset_fetch_resp_topics one;
-        proto_init(PROTO_STRUCT(offset_fetch_resp_topics), &one);
-        if (q->topics.n < 0) {
-            one = all.topics.v[i];
-        } else {
-            const struct offset_fetch_req_topic *from = &q->topics.v[i];
-            one.name = from->name;
-            fetch_topic(f, from->name, from->partition_indexes.v, from->partition_indexes.n, KAFKA_NONE, &one);
-        }
-        struct offset_fetch_resp_topic *to = &resp->topics.v[i];
-        to->name = one.name;
-        to->partitions.n = one.partitions.n;
-        to->partitions.v = request_array(f->rq, offset_fetch_resp_partition, one.partitions.n);
-        for (int32_t k = 0; k < one.partitions.n; k++) {
-            const struct offset_fetch_resp_partitions *p = &one.partitions.v[k];
-            to->partitions.v[k].partition_index = p->partition_index;
-            to->partitions.v[k].committed_offset = p->committed_offset;
-            to->partitions.v[k].committed_leader_epoch = p->committed_leader_epoch;
-            to->partitions.v[k].metadata = p->metadata;
-        }
-    }
 }
 
 /* What would be shown was never made durable: it is not shown. */
@@ -144,10 +105,17 @@ void handle_offset_fetch(struct broker *b, struct request *rq) {
     if (rq->header.version >= 8) {
         resp.groups.n = q->groups.n;
         resp.groups.v = request_array(rq, offset_fetch_resp_group, q->groups.n);
-        for (int32_t i = 0; i < q->groups.n; i++)
-            fetch_group(&f, &q->groups.v[i], &resp.groups.v[i]);
+        for (int32_t i = 0; i < q->groups.n; i++) {
+            struct offset_fetch_resp_group *to = &resp.groups.v[i];
+            to->group_id = request_utf8(rq, q->groups.v[i].group_id);
+            begin(&f, to->group_id);
+            to->topics.n = q->groups.v[i].topics.n;
+            to->topics.v = fetch_topics(&f, q->groups.v[i].topics.v, &to->topics.n);
+        }
     } else {
-        fetch_old(&f, q, &resp);
+        begin(&f, request_utf8(rq, q->group_id));
+        resp.topics.n = q->topics.n;
+        resp.topics.v = fetch_topics(&f, q->topics.v, &resp.topics.n);
     }
     group_reply(b, rq, f.ticket, &resp, fetch_failed);
 }
