@@ -104,7 +104,7 @@ static void test_pieces(void **state) {
                 assert_int_equal(e, most < sizes[i] ? ERR_TOO_LARGE : s.pieces == 3 ? s.say : OK);
                 assert_true(s.largest <= piece_bytes && s.all.n <= most);
                 if (e == OK)
-                    assert_true(s.all.n == in.n && memcmp(s.all.p != NULL ? s.all.p : in.p, in.p, in.n) == 0);
+                    assert_true(slice_eq(buf_slice(&s.all), buf_slice(&in)));
                 buf_fini(&s.all);
             }
             free((void *)(uintptr_t)exact.p);
