@@ -10,6 +10,7 @@
  * no row has, or a value of the wrong kind, is an error: a misspelt setting that
  * is silently ignored costs an evening. */
 #include "core/base/mem.h"
+#include "core/base/xdg.h"
 #include "core/config/options.h"
 
 #include <errno.h>
@@ -26,15 +27,7 @@ static const struct {
 };
 
 bool options_default_file(char *out, size_t out_size) {
-    const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    int n;
-    if (base != NULL && *base == '/')
-        n = snprintf(out, out_size, "%s/weir/weir.conf", base);
-    else if (home != NULL && *home == '/')
-        n = snprintf(out, out_size, "%s/.config/weir/weir.conf", home);
-    else
-        return false;
-    return n > 0 && (size_t)n < out_size;
+    return xdg_path(out, out_size, "XDG_CONFIG_HOME", ".config", "weir/weir.conf");
 }
 
 /* The file's sets come before the command line's, so that the latter have the last word. */

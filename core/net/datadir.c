@@ -1,6 +1,7 @@
 /* The data directory as a place; see datadir.h. */
 #include "core/net/datadir.h"
 
+#include "core/base/xdg.h"
 #include "core/net/env_real.h"
 #include "core/net/lock.h"
 
@@ -17,15 +18,7 @@
 #define FORMAT_NAME "FORMAT" /* the store's mark */
 
 bool datadir_default(char *out, size_t out_size) {
-    const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    int n;
-    if (base != NULL && *base == '/')
-        n = snprintf(out, out_size, "%s/weir", base);
-    else if (home != NULL && *home == '/')
-        n = snprintf(out, out_size, "%s/.local/share/weir", home);
-    else
-        return false;
-    return n > 0 && (size_t)n < out_size;
+    return xdg_path(out, out_size, "XDG_DATA_HOME", ".local/share", "weir");
 }
 
 enum err datadir_judge(const char *path, struct error *e) {

@@ -2,6 +2,7 @@
 #include "core/base/heap.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/base/xdg.h"
 #include "tests/unit/random.h"
 
 #include <setjmp.h>
@@ -229,6 +230,27 @@ static void test_text_limits(void **state) {
     assert_string_equal(text_safe(SLICE("abc"), out, 1), "");
 }
 
+static void test_xdg(void **state) {
+    (void)state;
+    static const struct { const char *base, *home, *want; } rows[] = {
+        {"/x", "/home/me", "/x/weir"},
+        {NULL, "/home/me", "/home/me/.config/weir"},
+        {"", "/home/me", "/home/me/.config/weir"},
+        {"relative", "/home/me", "/home/me/.config/weir"},
+        {NULL, NULL, NULL},
+        {"relative", "", NULL},
+        {NULL, "/a/home/that/is/longer/than/the/room", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char out[40];
+        (void)(rows[i].base != NULL ? setenv("WEIR_TEST_XDG", rows[i].base, 1) : unsetenv("WEIR_TEST_XDG"));
+        (void)(rows[i].home != NULL ? setenv("HOME", rows[i].home, 1) : unsetenv("HOME"));
+        assert_int_equal(xdg_path(out, sizeof out, "WEIR_TEST_XDG", ".config", "weir"), rows[i].want != NULL);
+        if (rows[i].want != NULL)
+            assert_string_equal(out, rows[i].want);
+    }
+}
+
 static void test_text_escapes(void **state) {
     (void)state;
     static const struct { const char *text; struct slice bytes; } rows[] = {
@@ -312,7 +334,7 @@ int main(void) {
         cmocka_unit_test(test_slice), cmocka_unit_test(test_crc32c), cmocka_unit_test(test_buf),
         cmocka_unit_test(test_arena), cmocka_unit_test(test_mem), cmocka_unit_test(test_timers),
         cmocka_unit_test(test_timers_random), cmocka_unit_test(test_error), cmocka_unit_test(test_text),
-        cmocka_unit_test(test_text_limits), cmocka_unit_test(test_text_escapes),
+        cmocka_unit_test(test_text_limits), cmocka_unit_test(test_text_escapes), cmocka_unit_test(test_xdg),
         cmocka_unit_test(test_text_random), cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

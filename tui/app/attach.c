@@ -9,6 +9,7 @@
  * Main thread. */
 #include "tui/app/app.h"
 
+#include "core/base/xdg.h"
 #include "core/config/options.h"
 #include "tui/app/console.h"
 #include "tui/cli/session.h"
@@ -46,13 +47,7 @@ static bool beside_config(char *out, size_t out_size, const char *name) {
 
 /* $XDG_STATE_HOME/weir/console, its directory made. */
 static bool state_path(char *out, size_t out_size) {
-    const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    int n = -1;
-    if (xdg != NULL && *xdg == '/')
-        n = snprintf(out, out_size, "%s/weir/console", xdg);
-    else if (home != NULL && *home == '/')
-        n = snprintf(out, out_size, "%s/.local/state/weir/console", home);
-    if (n <= 0 || (size_t)n >= out_size)
+    if (!xdg_path(out, out_size, "XDG_STATE_HOME", ".local/state", "weir/console"))
         return false;
     for (char *at = out + 1; (at = strchr(at, '/')) != NULL; at++) {
         *at = '\0';
