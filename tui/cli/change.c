@@ -1,24 +1,17 @@
 /* Actions and their rows; see change.h. */
 #include "tui/cli/change.h"
 
-static const struct out_column topic_columns[] = {
-    {"topic", "TOPIC", false}, {"action", "ACTION", false}, {"ok", "OK", false}, {"error_code", NULL, true},
-    {"message", "MESSAGE", false},
-};
-static const struct out_column group_columns[] = {
-    {"group", "GROUP", false}, {"action", "ACTION", false}, {"ok", "OK", false}, {"error_code", NULL, true},
-    {"message", "MESSAGE", false},
-};
+#define COLUMNS(name, title) \
+    {{name, title, false}, {"action", "ACTION", false}, {"ok", "OK", false}, {"error_code", NULL, true}, \
+     {"message", "MESSAGE", false}}
+static const struct out_column columns[2][5] = {COLUMNS("group", "GROUP"), COLUMNS("topic", "TOPIC")};
 
 bool change_begin(struct change *c, const struct cli_options *o, bool of_topics) {
     memset(c, 0, sizeof *c);
     if (!session_open(&c->s, o))
         return false;
     out_begin(&c->out, o);
-    if (of_topics)
-        out_section(&c->out, NULL, OUT_COLUMNS(topic_columns));
-    else
-        out_section(&c->out, NULL, OUT_COLUMNS(group_columns));
+    out_section(&c->out, NULL, OUT_COLUMNS(columns[of_topics]));
     return true;
 }
 
@@ -42,7 +35,8 @@ int change_end(struct change *c) {
     return c->failed ? EXIT_FAILED : code;
 }
 
-bool change_agreed(const struct cli_options *o, const char *before, const char *after) {
+/* True when the user agreed to each of the arguments: "BEFORE name AFTER". */
+static bool change_agreed(const struct cli_options *o, const char *before, const char *after) {
     bool agreed = true;
     for (size_t i = 0; agreed && i < o->arguments.n; i++) {
         char what[400];
@@ -50,4 +44,13 @@ bool change_agreed(const struct cli_options *o, const char *before, const char *
         agreed = cli_confirmed(o, what, o->arguments.v[i]);
     }
     return agreed;
+}
+
+int change_delete(const struct cli_options *o, enum client_action_kind kind, const char *what, const char *loss) {
+    struct change c;
+    if (!change_agreed(o, what, loss) || !change_begin(&c, o, kind == ACTION_DELETE_TOPIC))
+        return EXIT_FAILED;
+    for (size_t i = 0; i < o->arguments.n; i++)
+        change_do(&c, &(struct client_action){.kind = kind, .name = o->arguments.v[i]}, "delete");
+    return change_end(&c);
 }

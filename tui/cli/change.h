@@ -16,7 +16,7 @@ bool change_begin(struct change *c, const struct cli_options *o, bool of_topics)
 /* word: what is done, for the row. */
 void change_do(struct change *c, const struct client_action *a, const char *word);
 int change_end(struct change *c);
-/* True when the user agreed to each of the arguments: "BEFORE name AFTER". */
-bool change_agreed(const struct cli_options *o, const char *before, const char *after);
+/* Deletes each of the arguments, when the user agreed: "WHAT name LOSS". */
+int change_delete(const struct cli_options *o, enum client_action_kind kind, const char *what, const char *loss);
 
 #endif

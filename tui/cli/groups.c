@@ -209,7 +209,6 @@ int groups_describe(const struct cli_options *o) {
 /* ---- deleting ---- */
 
 int groups_delete(const struct cli_options *o) {
-    struct change c;
     for (size_t i = 0; o->explain && i < o->arguments.n; i++) {
         struct tool t;
         tool_begin(&t, o, "kafka-consumer-groups.sh");
@@ -219,11 +218,5 @@ int groups_delete(const struct cli_options *o) {
     }
     if (o->explain)
         return EXIT_OK;
-    if (!change_agreed(o, "delete group", " and its commits") || !change_begin(&c, o, false))
-        return EXIT_FAILED;
-    for (size_t i = 0; i < o->arguments.n; i++) {
-        struct client_action a = {.kind = ACTION_DELETE_GROUP, .name = o->arguments.v[i]};
-        change_do(&c, &a, "delete");
-    }
-    return change_end(&c);
+    return change_delete(o, ACTION_DELETE_GROUP, "delete group", " and its commits");
 }

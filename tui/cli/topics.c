@@ -311,14 +311,7 @@ int topics_alter(const struct cli_options *o) {
 }
 
 int topics_delete(const struct cli_options *o) {
-    struct change c;
     if (o->explain)
         return explain(o, "--delete");
-    if (!change_agreed(o, "delete topic", " and every message in it") || !change_begin(&c, o, true))
-        return EXIT_FAILED;
-    for (size_t i = 0; i < o->arguments.n; i++) {
-        struct client_action a = {.kind = ACTION_DELETE_TOPIC, .name = o->arguments.v[i]};
-        change_do(&c, &a, "delete");
-    }
-    return change_end(&c);
+    return change_delete(o, ACTION_DELETE_TOPIC, "delete topic", " and every message in it");
 }
