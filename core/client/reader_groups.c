@@ -267,7 +267,15 @@ static struct model_assigned *assigned_room(struct rgroup *g, struct model_membe
     return v;
 }
 
-static void classic_assignment(struct reader *r, struct rgroup *g, struct model_member *m, struct slice bytes) {
+/* Into the room for them, NULL: there is none. */
+static void assigned_put(struct rgroup *g, struct model_member *m, struct model_assigned *room, struct slice topic,
+                         const int32_t *partitions, int32_t n) {
+    struct slice name = arena_dup(&g->members_arena, topic);
+    for (int32_t i = 0; room != NULL && i < n; i++)
+        room[m->assigned.n++] = (struct model_assigned){name, partitions[i]};
+}
+
+static void classic_assignment(struct rgroup *g, struct model_member *m, struct slice bytes) {
     struct consumer_assignment as;
     struct arena arena;
     size_t used, n = 0;
@@ -275,17 +283,14 @@ static void classic_assignment(struct reader *r, struct rgroup *g, struct model_
         return;
     int version = be16_get(bytes.p) > 3 ? 3 : be16_get(bytes.p);
     arena_init(&arena, bytes.n * 16 + 4096);
-    (void)r;
     if (proto_decode(PROTO_MESSAGE(consumer_assignment), version, slice_of(bytes.p + 2, bytes.n - 2), &arena, &as,
                      &used) == OK) {
         for (int32_t i = 0; i < as.assigned_partitions.n; i++)
             n += (size_t)as.assigned_partitions.v[i].partitions.n;
         struct model_assigned *v = assigned_room(g, m, n);
-        for (int32_t i = 0; v != NULL && i < as.assigned_partitions.n; i++) {
-            struct slice topic = arena_dup(&g->members_arena, as.assigned_partitions.v[i].topic);
-            for (int32_t k = 0; k < as.assigned_partitions.v[i].partitions.n; k++)
-                v[m->assigned.n++] = (struct model_assigned){topic, as.assigned_partitions.v[i].partitions.v[k]};
-        }
+        for (int32_t i = 0; i < as.assigned_partitions.n; i++)
+            assigned_put(g, m, v, as.assigned_partitions.v[i].topic, as.assigned_partitions.v[i].partitions.v,
+                         as.assigned_partitions.v[i].partitions.n);
     }
     arena_fini(&arena);
 }
@@ -328,7 +333,7 @@ static void group_take_classic(struct reader *r, const struct describe_groups_re
         const struct describe_groups_resp_described_group_member *f = &from->members.v[i];
         struct model_member *m = group_add_member(g, f->member_id, f->client_id, f->client_host, f->group_instance_id);
         if (slice_is(g->protocol_type, "consumer"))
-            classic_assignment(r, g, m, f->member_assignment);
+            classic_assignment(g, m, f->member_assignment);
     }
 }
 
@@ -345,11 +350,9 @@ static void group_take_consumer(struct reader *r, const struct consumer_group_de
         for (int32_t k = 0; k < f->assignment.topic_partitions.n; k++)
             n += (size_t)f->assignment.topic_partitions.v[k].partitions.n;
         struct model_assigned *v = assigned_room(g, m, n);
-        for (int32_t k = 0; v != NULL && k < f->assignment.topic_partitions.n; k++) {
+        for (int32_t k = 0; k < f->assignment.topic_partitions.n; k++) {
             const struct consumer_group_describe_resp_topic_partitions *tp = &f->assignment.topic_partitions.v[k];
-            struct slice topic = arena_dup(&g->members_arena, tp->topic_name);
-            for (int32_t j = 0; j < tp->partitions.n; j++)
-                v[m->assigned.n++] = (struct model_assigned){topic, tp->partitions.v[j]};
+            assigned_put(g, m, v, tp->topic_name, tp->partitions.v, tp->partitions.n);
         }
     }
 }
