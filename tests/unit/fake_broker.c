@@ -328,7 +328,7 @@ static bool answer(struct fake *f, struct peer *peer, const struct proto_request
     case API_PRODUCE: then = fake_log_take(f->log, &q.produce, f->leader == f->node, &r.produce, &a); break;
     case API_INIT_PRODUCER_ID: fake_log_id(f->log, &r.id); break;
     case API_CREATE_TOPICS: create_answer(&q.create, &r.create, &a); break;
-    default: weir_assert(!"a request the fake did not offer");
+    default: weir_assert(false && "a request the fake did not offer");
     }
     struct proto_out out = {0};
     struct buf frame = {0};
@@ -365,7 +365,7 @@ static bool take_frames(struct fake *f, struct peer *p) {
         atomic_fetch_add(&f->seen[h.key], 1);
         static const char noise[] = "\x00\x00\x00\x08\xff\xfe\xfd\xfc\x01\x02\x03\x04";
         static const char web[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
-        switch (f->mood) {
+        switch (atomic_load(&f->mood)) {
         case FAKE_MUTE: break;
         case FAKE_GARBAGE: send_all(p->fd, (const uint8_t *)noise, sizeof noise - 1); break;
         case FAKE_HTTP: send_all(p->fd, (const uint8_t *)web, sizeof web - 1); break;
