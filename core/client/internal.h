@@ -32,8 +32,7 @@ struct action;
 struct produce;
 
 struct rbroker {
-    struct node node;               /* first; its connection is for reading */
-    struct reader *reader;
+    struct node node;               /* first; its owner is the reader, its connection for reading */
     struct slice rack;              /* heap */
     struct conn *act;               /* for what may take long (actions, DescribeQuorum); made when first needed */
     bool gone;                      /* not in the newest Metadata */

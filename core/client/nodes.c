@@ -9,8 +9,8 @@
 
 #define SEED_US 2000000             /* for one of several seeds in the first round: then the next is tried */
 
-void nodes_init(struct nodes *ns, struct wire *w, size_t node_size) {
-    *ns = (struct nodes){.wire = w, .node_size = node_size};
+void nodes_init(struct nodes *ns, struct wire *w, void *owner, size_t node_size) {
+    *ns = (struct nodes){.wire = w, .owner = owner, .node_size = node_size};
 }
 
 /* ---- the table ---- */
@@ -41,6 +41,7 @@ struct node *nodes_get(struct nodes *ns, int32_t id) {
         return NULL;
     struct node *node = mem_zalloc(ns->node_size);
     node->id = id;
+    node->owner = ns->owner;
     ns->v = mem_realloc(ns->v, (ns->n + 1) * sizeof *ns->v);
     memmove(&ns->v[at + 1], &ns->v[at], (ns->n - at) * sizeof *ns->v);
     ns->v[at] = node;
@@ -89,6 +90,15 @@ bool node_advertise(struct node *node, const struct metadata_resp_broker *m) {
     return true;
 }
 
+void nodes_take(struct nodes *ns, const struct metadata_resp *m) {
+    for (int32_t i = 0; i < m->brokers.n; i++) {
+        struct node *node = nodes_get(ns, m->brokers.v[i].node_id);
+        if (node != NULL)
+            node_advertise(node, &m->brokers.v[i]);
+    }
+    nodes_answered(ns);
+}
+
 bool node_open(struct nodes *ns, struct node *node) {
     struct conn *seed = ns->seed;
     if (node->host[0] == '\0')
@@ -106,7 +116,9 @@ bool node_open(struct nodes *ns, struct node *node) {
 }
 
 void node_why(const struct node *node, const struct conn *c, char *out, size_t size) {
-    if (c->refused_names)
+    if (c == NULL)
+        snprintf(out, size, "broker %d advertises no usable address", node->id);
+    else if (c->refused_names)
         snprintf(out, size,
                  "broker %d advertises %s, which does not resolve here · mend its advertised.listeners, or give this "
                  "machine the name",

@@ -16,17 +16,20 @@
 
 #define NODES_MAX 4096              /* more is not a cluster but an attack */
 
+struct metadata_resp;
 struct metadata_resp_broker;
 struct node {                       /* begins the owner's own struct */
     int32_t id;
     uint16_t port;
     char host[ADDR_HOST_SIZE];      /* "": it advertises no address that could be one */
     struct conn *conn;              /* NULL before node_open; its user is the node */
+    void *owner;                    /* of nodes_init */
 };
 struct seed { char host[ADDR_HOST_SIZE]; uint16_t port; };
 struct nodes {
     struct wire *wire;
-    size_t node_size;               /* of the owner's struct */
+    void *owner;
+    size_t node_size;               /* of the owner's struct for a node */
     struct node **v;                /* by id; none is freed before nodes_clear */
     size_t n;
     struct seed *seeds;
@@ -36,7 +39,7 @@ struct nodes {
     struct conn *seed;              /* its user is NULL; NULL while none is needed */
 };
 
-void nodes_init(struct nodes *ns, struct wire *w, size_t node_size);
+void nodes_init(struct nodes *ns, struct wire *w, void *owner, size_t node_size);
 /* "host:port,host:port"; what was there before stays where it is none. */
 enum err nodes_set_seeds(struct nodes *ns, const char *bootstrap, struct error *e) WEIR_MUST_CHECK;
 void nodes_clear(struct nodes *ns); /* no node, no connection; calls in flight end */
@@ -44,12 +47,14 @@ void nodes_fini(struct nodes *ns);
 
 struct node *nodes_find(const struct nodes *ns, int32_t id);
 struct node *nodes_get(struct nodes *ns, int32_t id);               /* made where it is not there; NULL: too many */
+/* All that an answer names, for whom no more than their addresses counts; the seeds are good. */
+void nodes_take(struct nodes *ns, const struct metadata_resp *m);
 /* True: the address is another than before, and the connection is gone. */
 bool node_advertise(struct node *node, const struct metadata_resp_broker *m);
 /* Makes and opens its connection, as far as the backoff lets it.  False: it has no address. */
 bool node_open(struct nodes *ns, struct node *node);
 static inline bool node_is_up(const struct node *node) { return node->conn != NULL && conn_is_up(node->conn); }
-/* "broker 3: ...", of a connection of it that went down. */
+/* "broker 3: ...", of a connection of it that went down; NULL: it has no address for one. */
 void node_why(const struct node *node, const struct conn *c, char *out, size_t size);
 
 /* One that is up, of several the one that owes no old answer; NULL: none. */

@@ -114,8 +114,7 @@ struct ptopic {
 };
 
 struct pbroker {
-    struct node node;                   /* first */
-    struct pown *own;
+    struct node node;                   /* first; its owner is the pown */
     size_t n_flying;                    /* requests */
     char why[WHY_SIZE + 160];           /* since it was lost, "": it is there, or was never needed */
 };

@@ -178,14 +178,6 @@ static void take_topic(struct ptopic *t, const struct metadata_resp_topic *m, in
 
 /* ---- Metadata ---- */
 
-static void take_broker(struct pown *o, const struct metadata_resp_broker *m) {
-    struct pbroker *b = (struct pbroker *)nodes_get(&o->nodes, m->node_id);
-    if (b == NULL)
-        return;
-    b->own = o;
-    node_advertise(&b->node, m);
-}
-
 static void on_metadata(void *ctx, const struct conn_answer *a) {
     struct pown *o = ctx;
     struct metadata_resp m;
@@ -199,9 +191,7 @@ static void on_metadata(void *ctx, const struct conn_answer *a) {
     o->metadata_after_us = now + o->metadata_pause_us;
     if (a->err == OK && conn_decode(a, &o->scratch, &m) == OK && m.error_code == 0) {
         o->why[0] = '\0';
-        for (int32_t i = 0; i < m.brokers.n; i++)
-            take_broker(o, &m.brokers.v[i]);
-        nodes_answered(&o->nodes);
+        nodes_take(&o->nodes, &m);
         for (int32_t i = 0; i < m.topics.n; i++) {
             struct ptopic *t;
             struct slice name = m.topics.v[i].name;
@@ -376,7 +366,7 @@ static void own_start(struct pown *o) {
     struct error e;
     o->started = true;
     wire_init(&o->wire, &o->client->loop);
-    nodes_init(&o->nodes, &o->wire, sizeof(struct pbroker));
+    nodes_init(&o->nodes, &o->wire, o, sizeof(struct pbroker));
     if (nodes_set_seeds(&o->nodes, o->bootstrap, &e) != OK)
         text_safe(slice_cstr(e.text), o->why, sizeof o->why);
     o->wire.security = &o->client->security;

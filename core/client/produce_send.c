@@ -307,7 +307,7 @@ static void lost(struct prequest *q, const struct conn_answer *a, const char *wh
 static void on_produced(void *ctx, const struct conn_answer *a) {
     struct prequest *q = ctx;
     struct pbroker *broker = q->broker;
-    struct pown *o = broker->own;
+    struct pown *o = broker->node.owner;
     struct produce_resp m;
     broker->n_flying--;
     if (o->closing) {
@@ -350,7 +350,7 @@ static struct pbatch *first_waiting(const struct ppart *p) {
 
 /* The batch of this partition that may leave now.  `busy`: the broker owes answers. */
 static struct pbatch *ready(struct ppart *p, struct pbroker *to, bool busy, int64_t now) {
-    struct pown *o = to->own;
+    struct pown *o = to->node.owner;
     const struct produce_settings *s = &o->client->produce->settings;
     if (p->reset && p->n_flying == 0)
         part_renumber(p);
@@ -401,7 +401,7 @@ static bool load(struct pown *o, struct pbatch *b, struct conn *c, int version) 
 
 /* What leaves together: one batch of each partition, all of the same acks. */
 static struct prequest *gather(struct pbroker *to, int version, struct slice *bytes) {
-    struct pown *o = to->own;
+    struct pown *o = to->node.owner;
     struct pbatch *v[BATCHES_MAX];
     size_t at[BATCHES_MAX + 1], n = 0, sum = 0;
     int64_t now = wire_now_us();
@@ -511,8 +511,11 @@ void send_all(struct pown *o) {
     for (size_t i = 0; i < o->n_active; i++) {
         struct ppart *p = o->active[i];
         struct pbroker *b = own_broker(o, p->leader);
-        if (b == NULL || (!node_is_up(&b->node) && !node_open(&o->nodes, &b->node)))
-            p->topic->ask = true;
+        if (b != NULL && (node_is_up(&b->node) || node_open(&o->nodes, &b->node)))
+            continue;
+        p->topic->ask = true;
+        if (b != NULL)
+            node_why(&b->node, NULL, b->why, sizeof b->why);
     }
     for (size_t i = 0; o->n_active > 0 && i < o->nodes.n; i++)
         if (node_is_up(o->nodes.v[i]))

@@ -98,9 +98,10 @@ void reader_send(struct reader *r, struct conn *c, const struct proto_message *m
 }
 
 static void reader_broker_heard(struct rbroker *b) {
+    const struct reader *r = b->node.owner;
     char after[64];
     if (b->silent_us != 0)
-        change_say(b->reader->client, LOG_INFO, "broker %d answers again%s", b->node.id,
+        change_say(r->client, LOG_INFO, "broker %d answers again%s", b->node.id,
                    change_after(b->silent_us, after));
     b->silent_us = 0;
     b->why[0] = '\0';
@@ -142,7 +143,6 @@ struct rbroker *reader_add_broker(struct reader *r, int32_t id) {
     struct rbroker *b = (struct rbroker *)nodes_get(&r->nodes, id);
     if (b == NULL)
         return NULL;
-    b->reader = r;
     b->quorum_lag.state = b->fetch_age_ms.state = VALUE_NONE;
     return b;
 }
@@ -177,7 +177,7 @@ bool reader_broker_ready(struct reader *r, struct rbroker *b) {
 
 static void reader_connect_broker(struct reader *r, struct rbroker *b) {
     if (!b->gone && !node_open(&r->nodes, &b->node))
-        snprintf(b->why, sizeof b->why, "broker %d advertises no usable address", b->node.id);
+        node_why(&b->node, NULL, b->why, sizeof b->why);
 }
 
 struct rbroker *reader_any_broker(struct reader *r) {
@@ -499,7 +499,7 @@ void reader_reconnect(struct reader *r, const char *bootstrap) {
 void reader_init(struct reader *r, struct client *c) {
     r->client = c;
     r->wire = &c->wire;
-    nodes_init(&r->nodes, r->wire, sizeof(struct rbroker));
+    nodes_init(&r->nodes, r->wire, r, sizeof(struct rbroker));
     r->controller = r->controller_epoch = r->metadata_controller = -1;
     r->tick_timer.fire = reader_on_tick;
     r->publish_timer.fire = reader_on_publish;

@@ -22,8 +22,7 @@
 #define HOLD_US 200000      /* records wait this long at most for others that may be older */
 
 struct own_broker {
-    struct node node; /* first */
-    struct own *own;
+    struct node node; /* first; its owner is the struct own */
     bool fetching;
     bool had_turn; /* answered since the window of tail_merge.c began */
     size_t turn; /* partitions take turns at the head of a request, as its bytes are bounded */
@@ -67,14 +66,6 @@ static struct own_broker *own_broker_of(const struct own *o, int32_t id) {
 }
 
 static struct own_broker *own_broker_at(const struct own *o, size_t i) { return (struct own_broker *)o->nodes.v[i]; }
-
-static void own_take_broker(struct own *o, const struct metadata_resp_broker *m) {
-    struct own_broker *b = (struct own_broker *)nodes_get(&o->nodes, m->node_id);
-    if (b == NULL)
-        return;
-    b->own = o;
-    node_advertise(&b->node, m);
-}
 
 /* The partitions that are read, worked out once. */
 static bool own_make_parts(struct own *o, const struct metadata_resp_topic *m) {
@@ -135,7 +126,7 @@ static bool own_take_topic(struct own *o, const struct metadata_resp *m) {
 /* What it leads cannot be read until it advertises one. */
 static void own_no_address(struct own *o, const struct own_broker *b) {
     char why[80];
-    snprintf(why, sizeof why, "broker %d advertises no usable address", b->node.id);
+    node_why(&b->node, NULL, why, sizeof why);
     tail_away(o->tail, why);
     own_later(o);
 }
@@ -150,9 +141,7 @@ static void on_metadata(void *ctx, const struct conn_answer *a) {
         own_later(o);
         return;
     }
-    for (int32_t i = 0; i < m.brokers.n; i++)
-        own_take_broker(o, &m.brokers.v[i]);
-    nodes_answered(&o->nodes);
+    nodes_take(&o->nodes, &m);
     if (!own_take_topic(o, &m))
         return;
     for (size_t i = 0; i < o->nodes.n && !o->over; i++) {
@@ -216,7 +205,7 @@ static void place(struct tail *t, struct tail_part *p) {
 
 static void on_places(void *ctx, const struct conn_answer *a) {
     struct own_call call = *(struct own_call *)ctx;
-    struct own *o = call.broker->own;
+    struct own *o = call.broker->node.owner;
     struct tail *t = o->tail;
     struct list_offsets_resp m;
     free(ctx);
@@ -259,7 +248,7 @@ static void on_places(void *ctx, const struct conn_answer *a) {
 }
 
 static bool own_ask_places(struct own_broker *b, int64_t timestamp) {
-    struct own *o = b->own;
+    struct own *o = b->node.owner;
     struct tail *t = o->tail;
     int version = conn_version(b->node.conn, API_LIST_OFFSETS, 11);
     struct list_offsets_req q;
@@ -298,7 +287,7 @@ static struct tail_part *own_part(struct tail *t, int32_t partition) {
 
 /* `answer`: the one that is about to be worked on; its partitions go on after it. */
 static void own_fetch(struct own_broker *b, const struct fetch_resp_fetchable_topic *answer) {
-    struct own *o = b->own;
+    struct own *o = b->node.owner;
     struct tail *t = o->tail;
     int version = conn_version(b->node.conn, API_FETCH, 12); /* 13 names topics by id */
     struct fetch_req q;
@@ -425,7 +414,7 @@ static void on_hold(struct timer *timer, void *ctx) {
 }
 
 static void own_order(struct own_broker *b) {
-    struct own *o = b->own;
+    struct own *o = b->node.owner;
     b->had_turn = true;
     if (own_window_done(o))
         own_flush(o);
@@ -447,7 +436,7 @@ static void own_is_back(struct own *o) {
 
 static void on_fetch(void *ctx, const struct conn_answer *a) {
     struct own_broker *b = ctx;
-    struct own *o = b->own;
+    struct own *o = b->node.owner;
     struct tail *t = o->tail;
     struct fetch_resp m;
     b->fetching = false;
@@ -484,7 +473,7 @@ static void on_fetch(void *ctx, const struct conn_answer *a) {
 }
 
 static void own_step(struct own_broker *b) {
-    struct own *o = b->own;
+    struct own *o = b->node.owner;
     if (o->over || !node_is_up(&b->node))
         return;
     if (b->places == 0) {
@@ -566,7 +555,7 @@ static void own_close(struct own *o) {
 void tail_own_run(struct tail *t) {
     struct own o = {.tail = t, .batches = {.tail = t}, .started_us = wire_now_us()};
     struct error e;
-    nodes_init(&o.nodes, &o.wire, sizeof(struct own_broker));
+    nodes_init(&o.nodes, &o.wire, &o, sizeof(struct own_broker));
     if (nodes_set_seeds(&o.nodes, t->bootstrap, &e) != OK || uv_loop_init(&o.loop) != 0) {
         tail_fail(t, "cannot read %s: no event loop", t->spec.topic);
         nodes_fini(&o.nodes);

@@ -23,7 +23,7 @@ static void begin(struct stage *s, const char *bootstrap) {
     struct error e;
     assert_int_equal(uv_loop_init(&s->loop), 0);
     wire_init(&s->wire, &s->loop);
-    nodes_init(&s->nodes, &s->wire, sizeof(struct big_node));
+    nodes_init(&s->nodes, &s->wire, s, sizeof(struct big_node));
     assert_int_equal(nodes_set_seeds(&s->nodes, bootstrap, &e), OK);
 }
 
@@ -99,6 +99,7 @@ static void test_order(void **state) {
         struct node *node = nodes_get(&s.nodes, ids[i]);
         assert_ptr_equal(nodes_get(&s.nodes, ids[i]), node);
         assert_ptr_equal(nodes_find(&s.nodes, ids[i]), node);
+        assert_ptr_equal(node->owner, &s);
     }
     assert_int_equal(s.nodes.n, sizeof ids / sizeof *ids);
     for (size_t i = 1; i < s.nodes.n; i++)

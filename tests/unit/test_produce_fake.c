@@ -424,6 +424,22 @@ static void test_advertised_name(void **state) {
     end(&s);
 }
 
+/* No name of a host is that long: nobody is asked for a part of it. */
+static void test_advertised_nonsense(void **state) {
+    (void)state;
+    static const struct client_property quick[] = {{"message.timeout.ms", "700"}};
+    static char host[ADDR_HOST_SIZE + 1];
+    struct story s = {.properties = quick, .n_properties = 1};
+    memset(host, 'a', sizeof host - 1);
+    s.f.advertised_host = host;
+    s.f.advertised_port = 1234;
+    begin(&s);
+    put(&s, "alpha", 0, "x", -1);
+    receipts(&s, 1);
+    assert_non_null(strstr(s.text, ": broker 1 advertises no usable address"));
+    end(&s);
+}
+
 /* acks=0 is sent once: what became of it behind a broken connection is not known, and said. */
 static void test_acks_0(void **state) {
     (void)state;
@@ -558,6 +574,7 @@ int main(void) {
         cmocka_unit_test(test_time_out),
         cmocka_unit_test(test_no_cluster),
         cmocka_unit_test(test_advertised_name),
+        cmocka_unit_test(test_advertised_nonsense),
         cmocka_unit_test(test_acks_0),
         cmocka_unit_test(test_no_ids),
         cmocka_unit_test(test_batches),
