@@ -123,10 +123,23 @@ static bool own_take_topic(struct own *o, const struct metadata_resp *m) {
     return true;
 }
 
+/* Nothing was read for long, and nobody watches who could see why. */
+static bool own_gives_up(struct own *o, const char *why) {
+    const struct tail *t = o->tail;
+    if (t->stats.scanned > 0 || (!t->spec.stop_at_end && t->n_parts > 0) ||
+        wire_now_us() - o->started_us <= GIVE_UP_US)
+        return false;
+    tail_fail(o->tail, "%s", why);
+    own_over(o);
+    return true;
+}
+
 /* What it leads cannot be read until it advertises one. */
 static void own_no_address(struct own *o, const struct own_broker *b) {
     char why[80];
     node_why(&b->node, NULL, why, sizeof why);
+    if (own_gives_up(o, why))
+        return;
     tail_away(o->tail, why);
     own_later(o);
 }
@@ -511,12 +524,8 @@ static void on_down(void *ctx, struct conn *c) {
         own_over(o);
         return;
     }
-    if (t->stats.scanned == 0 && (t->spec.stop_at_end || t->n_parts == 0) &&
-        wire_now_us() - o->started_us > GIVE_UP_US) {
-        tail_fail(t, "%s", c->why);
-        own_over(o);
+    if (own_gives_up(o, c->why))
         return;
-    }
     const struct own_broker *b = c->user;
     bool matters = t->n_parts == 0;
     for (size_t i = 0; b != NULL && i < t->n_parts; i++)

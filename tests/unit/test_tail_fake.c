@@ -250,6 +250,21 @@ static void test_failures(void **state) {
                "checksum");
 }
 
+/* No name of a host is that long: nobody is asked for a part of it, and the tail says what it waits for. */
+static void test_advertised_nonsense(void **state) {
+    (void)state;
+    static char host[300];
+    struct stage s = {.fake = {.advertised_host = host}};
+    struct tail_stats st = {0};
+    memset(host, 'a', sizeof host - 1);
+    stage_open(&s, (struct tail_spec){.from = TAIL_BEGINNING});
+    for (int64_t until = client_now_us() + BOUND_US; !st.away && client_now_us() < until; poll(NULL, 0, 1))
+        tail_get_stats(s.tail, &st);
+    assert_true(st.away && !st.failed);
+    assert_string_equal(st.why, "broker 1 advertises no usable address");
+    stage_close(&s);
+}
+
 /* A lossless tail whose reader is away keeps what it has and goes on later. */
 static void test_lossless_waits(void **state) {
     (void)state;
@@ -282,6 +297,7 @@ static void test_close_at_any_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_advertised_nonsense),
         cmocka_unit_test(test_from_the_beginning),
         cmocka_unit_test(test_from_the_middle_of_a_batch),
         cmocka_unit_test(test_last_n),
