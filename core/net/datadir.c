@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #define FORMAT_NAME "FORMAT" /* the store's mark */
+#define PRIVATE_PREFIX "weir-"
+#define PRIVATE_UNIQUE "XXXXXX"
 
 bool datadir_default(char *out, size_t out_size) {
     return xdg_path(out, out_size, "XDG_DATA_HOME", ".local/share", "weir");
@@ -77,18 +79,8 @@ enum err datadir_open(const char *path, int *fd, struct error *e) {
     return OK;
 }
 
-enum err datadir_make_private(char *out, size_t out_size, struct error *e) {
-    const char *base = getenv("TMPDIR");
-    int n = snprintf(out, out_size, "%s/weir-XXXXXX", base != NULL && *base != '\0' ? base : "/tmp");
-    if (n <= 0 || (size_t)n >= out_size)
-        return error_set(e, ERR_USAGE, "the name in TMPDIR is too long");
-    if (mkdtemp(out) == NULL)
-        return error_set(e, ERR_IO, "cannot make the directory %s: %s", out, strerror(errno));
-    return OK;
-}
-
-/* Empties the directory behind fd and closes it. */
-static void empty(int fd) {
+/* Empties the directory behind fd, but for `keep`, and closes it. */
+static void empty(int fd, const char *keep) {
     DIR *d = fdopendir(fd);
     if (d == NULL) {
         close(fd);
@@ -97,20 +89,71 @@ static void empty(int fd) {
     struct dirent *entry;
     while ((entry = readdir(d)) != NULL) {
         const char *name = entry->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || (keep != NULL && strcmp(name, keep) == 0))
             continue;
         int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (inner >= 0)
-            empty(inner);
+            empty(inner, NULL);
         unlinkat(fd, name, inner >= 0 ? AT_REMOVEDIR : 0);
     }
     closedir(d);
 }
 
+/* The lock goes last: it says whose the rest is. */
+static void remove_at(int base_fd, const char *name) {
+    int fd = openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int again = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (again >= 0) {
+        empty(fd, ENV_LOCK_NAME);
+        unlinkat(again, ENV_LOCK_NAME, 0);
+        unlinkat(base_fd, name, AT_REMOVEDIR);
+        close(again);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+}
+
 void datadir_remove(const char *path) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    remove_at(AT_FDCWD, path);
+}
+
+/* ---- for --ephemeral ---- */
+
+/* Ours, nobody else's to write, and left by a broker that was killed: then its lock is held while it goes. */
+static void sweep_one(int base_fd, const char *name) {
+    struct stat st;
+    int lock_fd, fd = openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return;
-    empty(fd);
-    rmdir(path);
+    if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
+        lock_take_abandoned(fd, &lock_fd)) {
+        remove_at(base_fd, name);
+        close(lock_fd);
+    }
+    close(fd);
+}
+
+static void sweep(const char *base) {
+    DIR *d = opendir(base);
+    if (d == NULL)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(d)) != NULL)
+        if (strncmp(entry->d_name, PRIVATE_PREFIX, strlen(PRIVATE_PREFIX)) == 0 &&
+            strlen(entry->d_name) == strlen(PRIVATE_PREFIX PRIVATE_UNIQUE))
+            sweep_one(dirfd(d), entry->d_name);
+    closedir(d);
+}
+
+enum err datadir_make_private(char *out, size_t out_size, struct error *e) {
+    const char *base = getenv("TMPDIR");
+    if (base == NULL || *base == '\0')
+        base = "/tmp";
+    int n = snprintf(out, out_size, "%s/" PRIVATE_PREFIX PRIVATE_UNIQUE, base);
+    if (n <= 0 || (size_t)n >= out_size)
+        return error_set(e, ERR_USAGE, "the name in TMPDIR is too long");
+    sweep(base);
+    if (mkdtemp(out) == NULL)
+        return error_set(e, ERR_IO, "cannot make the directory %s: %s", out, strerror(errno));
+    return OK;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define MAGIC "weir\n"
+#define EPHEMERAL "ephemeral\n"
 #define TEXT_MAX 512
 
 static struct flock whole_file(short type) {
@@ -62,13 +63,28 @@ enum err lock_take(int dir_fd, int *lock_fd, struct lock_owner *owner, struct er
         return error_set(e, ERR_IO, "cannot lock the data directory: %s", strerror(error));
     }
     *lock_fd = fd;
-    lock_write(fd, NULL);
+    lock_write(fd, NULL, false);
     return OK;
 }
 
-void lock_write(int lock_fd, const char *address) {
+bool lock_take_abandoned(int dir_fd, int *lock_fd) {
     char text[TEXT_MAX];
-    int n = snprintf(text, sizeof text, MAGIC "pid %ld\n", (long)getpid());
+    struct flock whole = whole_file(F_WRLCK);
+    int fd = openat(dir_fd, ENV_LOCK_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    if (fcntl(fd, F_OFD_SETLK, &whole) == 0 && lock_read(fd, text) > 0 &&
+        strncmp(text, MAGIC EPHEMERAL, strlen(MAGIC EPHEMERAL)) == 0) {
+        *lock_fd = fd;
+        return true;
+    }
+    close(fd);
+    return false;
+}
+
+void lock_write(int lock_fd, const char *address, bool ephemeral) {
+    char text[TEXT_MAX];
+    int n = snprintf(text, sizeof text, MAGIC "%spid %ld\n", ephemeral ? EPHEMERAL : "", (long)getpid());
     if (address != NULL)
         n += snprintf(text + n, sizeof text - (size_t)n, "address %s\n", address);
     /* Only a hint: the lock itself is the kernel's. */

@@ -3,6 +3,7 @@
  * The lock is an open-file-description lock, so that it goes with the process
  * however that ends.  The text inside is for people and for consoles that attach:
  *   weir
+ *   ephemeral             (the directory goes with its owner: whoever finds it without one may remove it)
  *   pid N
  *   address HOST:PORT     (once the broker accepts)
  * Thread: any, one at a time. */
@@ -21,7 +22,9 @@ struct lock_owner {
 /* ERR_LOCKED: *owner says whose it is. */
 enum err lock_take(int dir_fd, int *lock_fd, struct lock_owner *owner, struct error *e) WEIR_MUST_CHECK;
 /* address NULL: not accepting. */
-void lock_write(int lock_fd, const char *address);
+void lock_write(int lock_fd, const char *address, bool ephemeral);
+/* True: the last owner was an ephemeral one and has died; nobody else gets the lock until *lock_fd is closed. */
+bool lock_take_abandoned(int dir_fd, int *lock_fd) WEIR_MUST_CHECK;
 /* Empties the file and lets go; the file stays (removing it would race with the next owner). */
 void lock_release(int lock_fd);
 /* OK: the directory has an owner.  ERR_NOT_FOUND: no directory, no lock file, or nobody holds it. */

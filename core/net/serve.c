@@ -237,6 +237,8 @@ static int open_directory(struct serve *s) {
         return r == ERR_LOCKED ? owned(s, &owner) : refuse(&e, "", SERVE_FAILED);
     }
     s->made_private = s->made_private || s->o->remove_data; /* ours to remove from here on */
+    if (s->made_private)
+        lock_write(s->lock_fd, NULL, true);
     s->env = env_real_new(&s->loop, fd);
     return SERVE_OK;
 }
@@ -357,7 +359,7 @@ static int write_address_file(struct serve *s) {
 
 static int announce(struct serve *s) {
     char data[PATH_MAX];
-    lock_write(s->lock_fd, s->address);
+    lock_write(s->lock_fd, s->address, s->made_private);
     int code = write_address_file(s);
     if (code != SERVE_OK)
         return code;
@@ -454,10 +456,10 @@ static void serve_end(struct serve *s) {
         control_free(s->control);
     if (s->address_file_written)
         unlink(s->o->address_file);
+    if (s->made_private)
+        datadir_remove(s->data); /* under the lock: what a kill leaves of it is still marked as ephemeral */
     if (s->lock_fd >= 0)
         lock_release(s->lock_fd);
-    if (s->made_private)
-        datadir_remove(s->data);
 }
 
 static int serve_start(struct serve *s) {

@@ -154,6 +154,43 @@ def test_ephemeral(box):
     equal(os.listdir(box.env['TMPDIR']), [], 'removed')
 
 
+def killed_ephemeral(box):
+    """A broker of its own that was killed: its directory, which stays behind."""
+    before = set(os.listdir(box.env['TMPDIR']))
+    with subprocess.Popen([WEIR, 'serve', '--ephemeral', '--listen', '127.0.0.1:0'], env=box.env,
+                          stdout=subprocess.PIPE) as broker:
+        broker.stdout.readline()
+        broker.kill()
+    left, = set(os.listdir(box.env['TMPDIR'])) - before
+    return left
+
+
+def test_ephemeral_killed(box):
+    """The next one takes away what the dead left, and nothing else."""
+    box.env['TMPDIR'] = tmp = box.dir + '/tmp'
+    os.mkdir(tmp)
+    kept = killed_ephemeral(box)
+    rescue = box.broker(data=f'{tmp}/{kept}')           # it is no longer ephemeral
+    rescue.stop(signal.SIGKILL)
+    box.broker(data=f'{tmp}/weir-mydata').stop(signal.SIGKILL)
+    shared = killed_ephemeral(box)
+    os.chmod(f'{tmp}/{shared}', 0o770)
+    os.mkdir(f'{tmp}/weir-letter')
+    with open(f'{tmp}/weir-letter/letter', 'w', encoding='utf-8'):
+        pass
+    elsewhere = killed_ephemeral(box)
+    os.rename(f'{tmp}/{elsewhere}', box.dir + '/elsewhere')
+    os.symlink(box.dir + '/elsewhere', f'{tmp}/weir-symbol')
+    box.broker('--remove-data', data=f'{tmp}/weir-living')
+    stays = {kept, shared, 'weir-mydata', 'weir-letter', 'weir-symbol', 'weir-living'}
+    equal(set(os.listdir(tmp)), stays, 'only what was dead went')
+    dead = killed_ephemeral(box)
+    equal(set(os.listdir(tmp)), stays | {dead}, 'what a kill leaves')
+    box.run('hello', '--ephemeral')
+    equal(set(os.listdir(tmp)), stays, 'what is left')
+    equal(os.path.exists(box.dir + '/elsewhere/.lock'), True, 'behind a link')
+
+
 def test_hostile_lines(box):
     b = box.broker()
     contains(control(box.data, 'nonsense \x1b[2J'), 'error')

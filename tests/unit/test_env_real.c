@@ -211,7 +211,7 @@ static void one_owner(void **state) {
     int first, second;
     assert_int_equal(lock_find_owner(fx->path, &owner), ERR_NOT_FOUND);
     assert_int_equal(lock_take(fx->dir_fd, &first, &owner, &e), OK);
-    lock_write(first, "127.0.0.1:1234");
+    lock_write(first, "127.0.0.1:1234", false);
     assert_int_equal(lock_take(fx->dir_fd, &second, &owner, &e), ERR_LOCKED);
     assert_int_equal(owner.pid, getpid());
     assert_string_equal(owner.address, "127.0.0.1:1234");
