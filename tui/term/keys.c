@@ -118,11 +118,21 @@ bool keys_read(struct key *k) {
     }
 }
 
+/* A terminal is often not quite the one that TERM names: what its entry gives no meaning to means the usual. */
 void keys_define(void) {
-    define_key("\033[200~", KEY_PASTE_BEGIN);
-    define_key("\033[201~", KEY_PASTE_END);
-    define_key("\033[1~", KEY_HOME);
+    static const struct { const char *sequence; int code; } usual[] = {
+        {"\033[200~", KEY_PASTE_BEGIN}, {"\033[201~", KEY_PASTE_END},
+        {"\033[A", KEY_UP}, {"\033[B", KEY_DOWN}, {"\033[C", KEY_RIGHT}, {"\033[D", KEY_LEFT},
+        {"\033OA", KEY_UP}, {"\033OB", KEY_DOWN}, {"\033OC", KEY_RIGHT}, {"\033OD", KEY_LEFT},
+        {"\033[H", KEY_HOME}, {"\033[F", KEY_END}, {"\033OH", KEY_HOME}, {"\033OF", KEY_END},
+        {"\033[2~", KEY_IC}, {"\033[3~", KEY_DC}, {"\033[5~", KEY_PPAGE}, {"\033[6~", KEY_NPAGE},
+        {"\033[7~", KEY_HOME}, {"\033[8~", KEY_END}, {"\033[Z", KEY_BTAB},
+    };
+    define_key("\033[1~", KEY_HOME); /* what vt220 calls find and select */
     define_key("\033[4~", KEY_END);
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (key_defined(usual[i].sequence) == 0)
+            define_key(usual[i].sequence, usual[i].code);
 }
 
 /* One character that is not a control: as wide as it is in UTF-8. */
