@@ -241,6 +241,8 @@ struct rect frame_panel(struct canvas *c, struct rect r, const char *title, cons
     }
     if (foot && *foot) {
         int w = canvas_width(c, foot);
+        for (const char *next; w > r.w - 6 && (next = strstr(foot, " · ")); w = canvas_width(c, foot))
+            foot = next + strlen(" · "); /* the last ones matter most */
         canvas_put_cp(c, r.y + r.h - 1, r.x + r.w - w - 4, ROLE_text, ' ');
         canvas_put(c, r.y + r.h - 1, r.x + r.w - w - 3, w, ROLE_dim, foot);
         canvas_put_cp(c, r.y + r.h - 1, r.x + r.w - 3, ROLE_text, ' ');
