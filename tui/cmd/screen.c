@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#define SMALLEST_W 40
+#define SMALLEST_H 10
+
 static bool run_from_view(struct ui *u, const char *line) {
     return screen_run((struct screen *)(void *)((char *)u - offsetof(struct screen, ui)), line);
 }
@@ -104,6 +107,7 @@ static void columns_keyed(struct screen *s, const struct key *k) {
 
 void screen_key(struct screen *s, const struct key *k) {
     struct view *v = ui_view(&s->ui);
+    struct key end;
     bool to_view = !s->ui.dialog.open && !s->prompt.open && !s->page_open && !s->columns.open;
     /* Not bound to anything: it was Esc and a key in one breath. */
     if (strncmp(k->name, "alt-", 4) == 0 && !(to_view && command_of_key(s, k->name))) {
@@ -114,6 +118,9 @@ void screen_key(struct screen *s, const struct key *k) {
         }
         return;
     }
+    /* To the end of the line, as shells have it; in the produce form it is the editor's. */
+    if (key_is(k, "ctrl-e") && (s->ui.dialog.open || s->prompt.open) && key_of(&end, "end"))
+        k = &end;
     if (s->ui.message[0]) {
         s->ui.message[0] = '\0';
         s->ui.dirty = true;
@@ -148,7 +155,19 @@ static void paint_page(struct screen *s, struct canvas *c) {
     block_paint(&s->page, c, in, s->page_top, 0, true);
 }
 
-void screen_paint(struct screen *s, struct canvas *c) {
+/* Below this a dialog would not show the field that is typed into. */
+static bool paint_too_small(struct canvas *c) {
+    struct block b = {.words = true};
+    if (c->w >= SMALLEST_W && c->h >= SMALLEST_H)
+        return false;
+    canvas_clear(c);
+    block_printf(&b, ROLE_warn, "too small: weir needs %dx%d, this is %dx%d", SMALLEST_W, SMALLEST_H, c->w, c->h);
+    block_paint(&b, c, (struct rect){0, 0, c->h, c->w}, 0, 0, true);
+    block_fini(&b);
+    return true;
+}
+
+static void paint_all(struct screen *s, struct canvas *c) {
     struct frame_hint hints[32];
     ui_paint(&s->ui, c);
     struct table *t = ui_table(&s->ui);
@@ -163,5 +182,10 @@ void screen_paint(struct screen *s, struct canvas *c) {
         dialog_paint(&s->ui.dialog, c);
     if (s->prompt.open)
         prompt_paint(&s->prompt, c, c->h - 1, 2);
+}
+
+void screen_paint(struct screen *s, struct canvas *c) {
+    if (!paint_too_small(c))
+        paint_all(s, c);
     s->ui.dirty = false;
 }
