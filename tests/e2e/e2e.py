@@ -7,8 +7,10 @@ waited for, everything has a time limit.  Exit 77: a tool is missing.
 import inspect
 import json
 import os
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -87,6 +89,30 @@ class Box:
                 subprocess.run([WEIR, 'stop', '--data', where], env=self.env, timeout=LIMIT, check=False,
                                stderr=subprocess.DEVNULL)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def ended(pid):
+    """True once the process (nobody's child of ours) is gone; waits for it without polling."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    gone = bool(select.select([fd], [], [], LIMIT)[0])
+    os.close(fd)
+    return gone
+
+
+def control(data, line):
+    """A line to the broker of a data directory; its answer."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(LIMIT)
+        s.connect(os.path.join(data, '.control'))
+        s.sendall(line.encode() + b'\n')
+        return s.makefile().readline().strip()
+
+
+def status(data):
+    return dict(word.split('=', 1) for word in control(data, 'status').split()[1:])
 
 
 def equal(got, want, what=''):

@@ -6,30 +6,7 @@ import signal
 import socket
 import subprocess
 
-from e2e import LIMIT, WEIR, contains, equal, main
-
-
-def ended(pid):
-    """True once the process (nobody's child of ours) is gone; waits for it without polling."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    gone = bool(select.select([fd], [], [], LIMIT)[0])
-    os.close(fd)
-    return gone
-
-
-def control(data, line):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(LIMIT)
-        s.connect(os.path.join(data, '.control'))
-        s.sendall(line.encode() + b'\n')
-        return s.makefile().readline().strip()
-
-
-def status(data):
-    return dict(word.split('=', 1) for word in control(data, 'status').split()[1:])
+from e2e import LIMIT, WEIR, contains, control, ended, equal, main, status
 
 
 def waiting_tail(box, **more):

@@ -2,7 +2,6 @@
 """Stories of the console in a real pseudo-terminal."""
 import os
 import re
-import select
 import shutil
 import signal
 import socket
@@ -11,51 +10,25 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'e2e'))
 sys.path.insert(0, HERE)
-from e2e import LIMIT, WEIR, contains, equal, main  # noqa: E402
-from terminal import Terminal, left_on  # noqa: E402
-
-open_terminals = []
+from e2e import WEIR, contains, ended, equal, main, status  # noqa: E402
+from terminal import Terminal, close_all, left_on  # noqa: E402
 
 
 def console(box, *words, columns=100, rows=24, **env):
     if not words or '-b' not in words:
         words = ('--data', box.data, *words)
-    t = Terminal([WEIR, *words], dict(box.env, **env), columns, rows)
-    open_terminals.append(t)
-    return t
-
-
-def control(data, line):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(LIMIT)
-        s.connect(os.path.join(data, '.control'))
-        s.sendall(line.encode() + b'\n')
-        return s.makefile().readline().strip()
-
-
-def status(box):
-    return dict(word.split('=', 1) for word in control(box.data, 'status').split()[1:])
-
-
-def ended(pid):
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    gone = bool(select.select([fd], [], [], LIMIT)[0])
-    os.close(fd)
-    return gone
+    return Terminal([WEIR, *words], dict(box.env, **env), columns, rows)
 
 
 def client_of(box):
-    host, port = status(box)['address'].rsplit(':', 1)
+    host, port = status(box.data)['address'].rsplit(':', 1)
     return socket.create_connection((host, int(port)))
 
 
 def test_opens_and_quits(box):
     t = console(box)
     t.wait('A Kafka broker runs here')
-    pid = int(status(box)['pid'])
+    pid = int(status(box.data)['pid'])
     t.type('q')
     equal(t.end(), 0, 'exit code')
     equal(left_on(t.raw), [], 'left on')
@@ -106,7 +79,6 @@ def test_stop_and_continue(box):
     if shutil.which('bash') is None:
         return
     t = Terminal(['bash', '--norc', '--noprofile', '-i'], dict(box.env, PS1='ready> ', HISTFILE=''))
-    open_terminals.append(t)
     t.wait('ready>')
     t.type(f'{WEIR} --data {box.data}<Enter>')
     t.wait('A Kafka broker runs here')
@@ -115,7 +87,7 @@ def test_stop_and_continue(box):
     t.wait_written(b'\x1b[?1049l', 1)
     t.wait('Stopped')
     equal([x for x in left_on(t.raw) if x != b'\x1b[?2004h'], [], 'left on while stopped')    # that one is bash's own
-    equal(status(box)['consoles'], '1', 'the broker answers while the console is stopped')
+    equal(status(box.data)['consoles'], '1', 'the broker answers while the console is stopped')
     client.close()
     t.type('fg<Enter>')
     t.wait_written(b'\x1b[?1049h', 2)
@@ -129,21 +101,21 @@ def test_stop_and_continue(box):
 def test_asks_before_it_takes_the_broker(box):
     t = console(box)
     t.wait('A Kafka broker runs here')
-    pid = int(status(box)['pid'])
+    pid = int(status(box.data)['pid'])
     client = client_of(box)
-    equal(int(status(box)['clients']) > 1, True, 'clients')
+    equal(int(status(box.data)['clients']) > 1, True, 'clients')
     t.type('q')
     t.wait('1 other client')
     t.type('<Enter>')                                   # the first choice: leave it running
     equal(t.end(), 0, 'exit code')
-    s = status(box)
+    s = status(box.data)
     equal((s['clients'], s['attended']), ('1', '0'), 'left running')
     client.close()
     t = console(box)
     t.wait('running already')
     t.type('q')
     equal(t.end(), 0, 'exit code')
-    equal(status(box)['attended'], '0', 'nobody\'s: it stays')
+    equal(status(box.data)['attended'], '0', 'nobody\'s: it stays')
     box.run('stop', '--data', box.data)
     equal(ended(pid), True, 'stopped when told')
 
@@ -151,11 +123,11 @@ def test_asks_before_it_takes_the_broker(box):
 def test_hang_up(box):
     t = console(box)
     t.wait('A Kafka broker runs here')
-    pid = int(status(box)['pid'])
+    pid = int(status(box.data)['pid'])
     client = client_of(box)
     t.hang_up()
     t.reap()
-    equal(status(box)['clients'], '1', 'still there for its client')
+    equal(status(box.data)['clients'], '1', 'still there for its client')
     client.close()
     equal(ended(pid), True, 'nothing is left running')
 
@@ -163,7 +135,7 @@ def test_hang_up(box):
 def test_killed(box):
     t = console(box)
     t.wait('A Kafka broker runs here')
-    pid = int(status(box)['pid'])
+    pid = int(status(box.data)['pid'])
     os.kill(t.pid, signal.SIGKILL)
     t.reap()
     equal(ended(pid), True, 'nothing is left running')
@@ -190,10 +162,8 @@ def test_hostile_records(box):
     t.type('t')
     t.wait('evil')
     tail = Terminal([WEIR, 'tail', 'evil', '-e', '-b', b.address, '-f', '%k %s\\n'], box.env)
-    open_terminals.append(tail)
     equal(tail.end(), 0, 'tail')
     as_json = Terminal([WEIR, 'tail', 'evil', '-e', '-b', b.address, '-o', 'json'], box.env)
-    open_terminals.append(as_json)
     equal(as_json.end(), 0, 'tail -o json')
     for raw in (tail.raw, as_json.raw):
         equal(len(raw.splitlines()), len(evil), 'lines')
@@ -310,5 +280,4 @@ def test_unknown_terminal(box):
 try:
     main()
 finally:
-    for terminal in open_terminals:
-        terminal.close()
+    close_all()

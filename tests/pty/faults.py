@@ -17,9 +17,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'e2e'))
 sys.path.insert(0, HERE)
 from e2e import LIMIT, WEIR, contains, equal, main  # noqa: E402
-from terminal import Terminal  # noqa: E402
+from terminal import Terminal, close_all  # noqa: E402
 
-open_terminals, open_doors = [], []
+open_doors = []
 # What librdkafka, OpenSSL, libuv, curses or a sanitizer would write, and what a shell says of a crash.
 FOREIGN = rb'rdkafka#|%[0-7]\||error:[0-9A-F]{8}|routines:|getaddrinfo|Assertion|Segmentation|runtime error'
 TLS_ALERT = b'\x15\x03\x01\x00\x02\x02\x46'             # what a TLS port answers to anything else
@@ -115,9 +115,7 @@ def behind(box, door, *options):
 
 
 def console(box, address, *words, columns=100, rows=24):
-    t = Terminal([WEIR, '-b', address, *words], box.env, columns, rows)
-    open_terminals.append(t)
-    return t
+    return Terminal([WEIR, '-b', address, *words], box.env, columns, rows)
 
 
 def usable(t):
@@ -386,8 +384,7 @@ def test_long_reason_at_80_columns(box):
 try:
     main()
 finally:
-    for terminal in open_terminals:
-        terminal.close()
+    close_all()
     for door in open_doors:
         try:
             door.close()

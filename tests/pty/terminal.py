@@ -21,8 +21,15 @@ except ImportError:
     sys.exit(77)
 
 LIMIT = 30
+opened = []
 KEYS = {'<Enter>': '\r', '<Esc>': '\x1b', '<Tab>': '\t', '<Up>': '\x1b[A', '<Down>': '\x1b[B', '<C-z>': '\x1a',
         '<C-c>': '\x03', '<C-d>': '\x04', '<PgDn>': '\x1b[6~', '<BS>': '\x7f', '<Space>': ' '}
+
+
+CHARACTER = rb'(?:[\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]{1,3})'
+REPEATED = re.compile(rb'(' + CHARACTER + rb')\x1b\[(\d+)b')
+PARTIAL = re.compile(rb'(?:\x1b(?:\[[0-9;?]*)?|[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})?\Z')
+LAST = re.compile(rb'(?:' + CHARACTER + rb')?\Z')
 
 
 class Terminal:
@@ -34,14 +41,16 @@ class Terminal:
         self.raw = b''                                  # everything that was written
         self.columns, self.rows = columns, rows
         self.status = None
+        self.rest, self.last = b'', b''                 # the beginning of a sequence; the character at the end
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
             os.execvpe(argv[0], argv, env)
-        self.modes = termios.tcgetattr(self.fd)
+        opened.append(self)
 
     def resize(self, columns, rows):
+        self.columns, self.rows = columns, rows
         self.screen.resize(rows, columns)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
 
@@ -57,8 +66,17 @@ class Terminal:
         except OSError:                                 # EIO: the other end is closed
             return False
         self.raw += data
-        self.stream.feed(data)
+        self.feed(data)
         return bool(data)
+
+    def feed(self, data):
+        """To pyte, which knows no REP: the character before it once more, so many times."""
+        data = self.rest + data
+        self.rest = PARTIAL.search(data)[0]
+        data = self.last + data[:len(data) - len(self.rest)]
+        whole = REPEATED.sub(lambda m: m[1] * (1 + int(m[2])), data)
+        self.stream.feed(whole[len(self.last):])
+        self.last = LAST.search(whole)[0]
 
     def wait(self, pattern, gone=False):
         deadline = time.monotonic() + LIMIT
@@ -110,6 +128,12 @@ class Terminal:
             self.reap()
         if self.fd >= 0:
             os.close(self.fd)
+            self.fd = -1
+
+
+def close_all():
+    for terminal in opened:
+        terminal.close()
 
 
 # What a full-screen program turns on, and how it turns it off: alternate screen, hidden cursor, mouse, paste, keypad.

@@ -1,0 +1,520 @@
+#!/usr/bin/env python3
+"""Stories of terminals: every kind, every size, every way to leave; lines that stall or are slow; tmux and screen.
+
+What is held of each: only bytes that this terminal knows, a screen that reads right by two emulators, keys as this
+terminal sends them, and a terminal that is given back as it was.
+"""
+import fcntl
+import importlib.machinery
+import importlib.util
+import os
+import random
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(HERE, '..', 'e2e'))
+sys.path.insert(0, HERE)
+from e2e import LIMIT, WEIR, Box, contains, ended, equal, main, status  # noqa: E402
+from terminal import Terminal, close_all, left_on  # noqa: E402
+
+try:
+    import PIL  # noqa: F401
+except ImportError:
+    print('skip: Pillow is missing')                    # termmeter's pictures want it
+    sys.exit(77)
+
+
+def load_termmeter():
+    path = os.path.join(HERE, '..', 'tools', 'termmeter')
+    loader = importlib.machinery.SourceFileLoader('termmeter', path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader('termmeter', loader))
+    loader.exec_module(module)
+    return module
+
+
+termmeter = load_termmeter()
+NO_LOCALE = {'LC_ALL': None, 'LC_CTYPE': None, 'LANG': None}
+COLOUR = re.compile(rb'\x1b\[(?:[0-9;:]*[;:])?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:[;:][0-9;:]*)?m')
+MOUSE = re.compile(rb'\x1b\[\?[0-9;]*(?:\b9|100[0-6]|101[56])h')
+TOPICS = 60
+
+
+def without(*tools):
+    """True, and said so, where one is not installed."""
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    for tool in missing:
+        print(f'skip: {tool} is missing', flush=True)
+    return bool(missing)
+
+
+def with_topics(box, n=TOPICS):
+    b = box.broker()
+    box.run('topics', 'create', *[f't-{i:03d}' for i in range(n)], '-b', b.address)
+    return b
+
+
+def changed(env, changes):
+    """None: not there at all."""
+    return {k: v for k, v in dict(env, **changes).items() if v is not None}
+
+
+def console(box, *words, columns=80, rows=24, **changes):
+    return Terminal([WEIR, *words], changed(box.env, changes), columns, rows)
+
+
+def metered(t):
+    """The same bytes by an emulator that knows what pyte does not: the other screen, REP, what was left on."""
+    meter = termmeter.Terminal(t.columns, t.rows)
+    meter.feed(t.raw)
+    return meter
+
+
+def given_back(t, modes):
+    """Nothing left on, no setting of the line differs, and the mouse was never asked for."""
+    equal(termios.tcgetattr(t.fd), modes, 'settings of the line')
+    equal(left_on(t.raw), [], 'left on')
+    equal(metered(t).left_on(), [], 'left on')
+    equal(MOUSE.search(t.raw), None, 'mouse')
+
+
+def leave(t, modes, keys='q', code=0):
+    t.type(keys)
+    equal(t.end(), code, 'exit code')
+    given_back(t, modes)
+
+
+def fresh_modes():
+    """Of a line that nobody has touched."""
+    master, slave = os.openpty()
+    modes = termios.tcgetattr(slave)
+    os.close(master)
+    os.close(slave)
+    return modes
+
+
+MODES = fresh_modes()
+
+
+# ---- every kind of terminal, locale and colour
+
+TERMS = [  # TERM, characters beyond ASCII, colours
+    ('vt100', False, False), ('vt220', False, False), ('linux', True, True), ('xterm', True, True),
+    ('xterm-256color', True, True), ('screen', True, True), ('screen-256color', True, True),
+    ('tmux-256color', True, True), ('xterm-mono', True, False)]
+LOCALES = [  # name, environment, UTF-8
+    ('C.UTF-8', {'LC_ALL': 'C.UTF-8'}, True), ('no locale', NO_LOCALE, True), ('C', {'LC_ALL': 'C'}, False),
+    ('POSIX', dict(NO_LOCALE, LANG='POSIX'), False), ('Latin-1', {'LC_ALL': 'test.ISO-8859-1'}, False),
+    ('Latin-1 that is not installed', {'LC_ALL': 'xx_YY.ISO-8859-1'}, False),
+    ('UTF-8 that is not installed', {'LC_ALL': 'xx_YY.UTF-8'}, True)]
+COLOURS = [  # name, words, environment, colours
+    ('colour', (), {}, True), ('NO_COLOR', (), {'NO_COLOR': '1'}, False), ('NO_COLOR empty', (), {'NO_COLOR': ''}, True),
+    ('--no-color', ('--no-color',), {}, False)]
+# Where an entry has none of these keys a terminal of that name may send them anyway.
+KEYS = {'kcuu1': b'\x1b[A', 'kcud1': b'\x1b[B', 'khome': b'\x1b[1~', 'kend': b'\x1b[4~', 'kpp': b'\x1b[5~', 'knp': b'\x1b[6~'}
+
+
+def keys_of(term):
+    """As terminfo says that it sends them."""
+    keys = dict(KEYS)
+    dump = subprocess.run(['infocmp', '-1', '-x', term], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for name, text in re.findall(r'^\t(\w+)=(.*),$', dump, re.M):
+        if name in keys:
+            keys[name] = termmeter.unescape_terminfo(text)
+    return keys
+
+
+def latin_1(box):
+    """A directory with a compiled locale, for LOCPATH."""
+    path = os.path.join(box.dir, 'locales')
+    os.makedirs(path, exist_ok=True)
+    done = subprocess.run(['localedef', '-c', '-i', 'POSIX', '-f', 'ISO-8859-1', path + '/test.ISO-8859-1'],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    if not os.path.isdir(path + '/test.ISO-8859-1'):
+        print(f'skip: localedef makes no Latin-1 locale here ({done.returncode})', flush=True)
+    return path
+
+
+def names_shown(text):
+    return re.findall(r'\bt-\d{3}\b', text)
+
+
+def keys_work(t, keys):
+    def press(name):
+        os.write(t.fd, keys[name])
+    press('kend')
+    t.wait('t-059')
+    press('khome')
+    t.wait('t-000')
+    t.gone('t-059')
+    press('knp')
+    t.gone('t-000')
+    press('kpp')
+    t.wait('t-000')
+    press('kcud1')
+    press('kcud1')
+    press('kcuu1')
+    t.type('<Enter>')
+    t.wait('Partitions')
+    t.wait('t-001')
+    t.type('<Esc>')
+    t.wait('t-000')
+
+
+def holds(t, term, ascii_only, colours, what):
+    if ascii_only:
+        equal(re.findall(rb'[^\x00-\x7f]+', t.raw), [], f'{what}: bytes beyond ASCII')
+    else:
+        contains(t.raw.decode(), '▴')
+    equal(bool(COLOUR.search(t.raw)), colours, f'{what}: colours')
+    equal(termmeter.outside_terminfo(metered(t), term), {}, f'{what}: sequences that its entry does not have')
+
+
+def terminal_story(box, term, wide, coloured):
+    b = with_topics(box)
+    keys = keys_of(term)
+    box.env['LOCPATH'] = latin_1(box)
+    for locale, locale_env, utf8 in LOCALES:
+        for colour, words, colour_env, wanted in COLOURS:
+            what = f'{term}, {locale}, {colour}'
+            t = console(box, '-b', b.address, *words, TERM=term, **locale_env, **colour_env)
+            t.wait('t-017')
+            equal(names_shown(t.text()), [f't-{i:03d}' for i in range(len(names_shown(t.text())))], what)
+            keys_work(t, keys)
+            equal(t.text(), metered(t).text(), f'{what}: by two emulators')
+            holds(t, term, not (wide and utf8), coloured and wanted, what)
+            leave(t, MODES)
+            t.close()
+
+
+for row in TERMS:
+    globals()['test_terminal_' + row[0]] = lambda box, row=row: terminal_story(box, *row)
+
+REFUSED = [  # name, TERM, words of the sentence
+    ('dumb', 'dumb', ('"dumb"', 'cannot place the cursor', 'set TERM', 'xterm-256color')),
+    ('unknown', 'no-such-terminal', ('"no-such-terminal"', 'not known', 'set TERM', 'xterm-256color')),
+    ('unset', None, ('TERM is not set', 'xterm-256color')), ('empty', '', ('TERM is not set', 'xterm-256color')),
+    ('a path', '../../etc/passwd', ('not known', 'set TERM')), ('hostile', '\x1b[2Jx', ('not known', 'set TERM'))]
+
+
+def test_refused_terminals(box):
+    b = box.broker()
+    for name, term, parts in REFUSED:
+        t = console(box, '-b', b.address, TERM=term)
+        equal(t.end(), 1, name)
+        for part in parts:
+            contains(t.raw.decode(), part)
+        equal((b'\x1b' in t.raw, t.raw.count(b'\n')), (False, 1), f'{name}: one line, no sequence')
+        equal(termios.tcgetattr(t.fd), MODES, name)
+
+
+def test_no_terminal(box):
+    contains(box.run(code=2, stdin=subprocess.DEVNULL).stderr, 'needs a terminal')
+
+
+# ---- sizes
+
+def settled(*terminals):
+    """Until they show the same, but for the line of the age."""
+    def picture(t):
+        return [[(c.data, c.fg, c.bg, c.bold, c.underscore, c.reverse) for c in map(line.__getitem__, range(t.columns))]
+                for line in map(t.screen.buffer.__getitem__, range(1, t.rows))]
+    deadline = time.monotonic() + LIMIT
+    while any(picture(t) != picture(terminals[0]) for t in terminals[1:]):
+        if time.monotonic() > deadline:
+            raise AssertionError('\n-- not as --\n'.join(t.text() for t in terminals))
+        for t in terminals:
+            t.read(0.05)
+
+
+def form(box, address, columns, rows, **changes):
+    """Open at a picture that stays as it is: the form."""
+    t = console(box, '-b', address, columns=columns, rows=rows, **changes)
+    t.wait('t-000')
+    t.type('4')
+    t.wait('Headers')
+    return t
+
+
+def test_too_small(box):
+    b = with_topics(box)
+    for columns, rows in ((79, 23), (60, 20), (40, 10), (39, 10), (40, 9), (12, 4), (3, 2), (1, 1)):
+        t = console(box, '-b', b.address, columns=columns, rows=rows)
+        small = columns < 40 or rows < 10
+        t.wait(r'\At' if small else 't-000')
+        equal('t-000' in t.text(), not small, (columns, rows))
+        if small and columns >= 12:
+            contains(' '.join(t.text().split()), 'too small: weir needs 40x10')
+        t.type('?q')                                    # keys go on
+        t.resize(80, 24)
+        t.wait('t-000')
+        leave(t, MODES)
+
+
+def test_resize_storm(box):
+    b = with_topics(box)
+    t = form(box, b.address, 80, 24)
+    rng = random.Random(5)
+    for size in [(rng.randint(1, 220), rng.randint(1, 60)) for _ in range(200)] + [(100, 30)]:
+        t.resize(*size)
+        t.read(0)
+    settled(t, form(box, b.address, 100, 30))
+    leave(t, MODES, '<C-c>')
+
+
+def test_wrong_size_in_the_environment(box):
+    b = with_topics(box)
+    for lines, columns in (('3', '500'), ('200', '1'), ('-1', 'x'), ('0', '99999999999')):
+        settled(form(box, b.address, 80, 24, LINES=lines, COLUMNS=columns), form(box, b.address, 80, 24))
+
+
+# ---- stopping and ending
+
+def test_stop_resize_continue(box):
+    """By ctrl-z and by a SIGSTOP that nobody announces; the shell's line is as it was, the picture is whole."""
+    if without('bash', 'stty'):
+        return
+    b = with_topics(box)
+    t = Terminal(['bash', '--norc', '--noprofile', '-i'], dict(box.env, PS1='ready> ', HISTFILE='', PWD=box.dir), 80, 24)
+
+    def shell(words, times):
+        t.type(words + '<Enter>')
+        t.wait_written(b'ready> ', times)
+
+    def line():
+        return open(box.dir + '/line', encoding='ascii').read()
+    t.wait('ready>')
+    shell(f'cd {box.dir}; stty -g >line; echo $$ >shell', 2)
+    before, prompts, first = line(), 2, 80
+    t.type(f'{WEIR} -b {b.address} --read-only<Enter>')
+    t.wait('t-000')
+    t.type('4')
+    t.wait('Headers')
+    for how in ('<C-z>', 'STOP'):
+        if how == 'STOP':
+            shell_pid = int(open(box.dir + '/shell', encoding='ascii').read())
+            children = open(f'/proc/{shell_pid}/task/{shell_pid}/children', encoding='ascii').read().split()
+            os.kill(int(children[0]), signal.SIGSTOP)
+        else:
+            t.type(how)
+        prompts += 1
+        t.wait_written(b'ready> ', prompts)
+        prompts += 1
+        shell('stty -g >line', prompts)
+        equal(line(), before, f'{how}: settings of the line while stopped')
+        first += 10
+        t.resize(first, 30)
+        t.type('fg<Enter>')
+        settled(t, form_read_only(box, b.address, first))
+    t.type('<C-c>')
+    prompts += 1
+    t.wait_written(b'ready> ', prompts)
+    shell('stty -g >line', prompts + 1)
+    equal(line(), before, 'settings of the line at the end')
+    t.type('exit<Enter>')
+    equal(t.end(), 0, 'exit code')
+
+
+def form_read_only(box, address, columns):
+    t = console(box, '-b', address, '--read-only', columns=columns, rows=30)
+    t.wait('t-000')
+    t.type('4')
+    t.wait('Headers')
+    return t
+
+
+WAYS = [  # name, keys or signal, exit code, the terminal is given back
+    ('q', 'q', 0, True), ('ctrl-c', '<C-c>', 0, True), ('ctrl-q', '\x11', 0, True), (':quit', ':quit<Enter>', 0, True),
+    ('SIGTERM', signal.SIGTERM, 0, True), ('SIGINT', signal.SIGINT, 0, True), ('SIGHUP', signal.SIGHUP, 0, True),
+    ('SIGQUIT', signal.SIGQUIT, -signal.SIGQUIT, True), ('SIGSEGV', signal.SIGSEGV, -signal.SIGSEGV, True),
+    ('SIGABRT', signal.SIGABRT, -signal.SIGABRT, True), ('SIGUSR1', signal.SIGUSR1, -signal.SIGUSR1, True),
+    ('a closed terminal', 'hang up', 0, False), ('SIGKILL', signal.SIGKILL, -signal.SIGKILL, False)]
+
+
+def test_ways_to_end(box):
+    """Each with a broker and a directory of its own: nothing runs on, nothing stays behind."""
+    opened = []
+    for i, way in enumerate(WAYS):
+        scratch = f'{box.dir}/tmp-{i}'
+        os.mkdir(scratch)
+        opened.append((way, scratch, console(box, '--ephemeral', TMPDIR=scratch)))
+    pids = []
+    for way, scratch, t in opened:
+        t.wait('A Kafka broker runs here')
+        private, = os.listdir(scratch)
+        pids.append(int(status(f'{scratch}/{private}')['pid']))
+    for (_, how, _, _), _, t in opened:
+        if how == 'hang up':
+            t.hang_up()
+        elif isinstance(how, str):
+            t.type(how)
+        else:
+            os.kill(t.pid, how)
+    for ((name, how, code, back), scratch, t), pid in zip(opened, pids):
+        equal(t.reap() if t.fd < 0 else t.end(), code, f'{name}: exit code')
+        if back:
+            given_back(t, MODES)
+            equal(metered(t).text().strip(), '', f'{name}: the screen as it was before')
+        equal(ended(pid), True, f'{name}: its broker ends')
+        equal(os.listdir(scratch), [], f'{name}: its directory')
+
+
+class Consumer:
+    """kcat, told to print what comes."""
+
+    def __init__(self, address, topic):
+        self.process = subprocess.Popen(['kcat', '-C', '-u', '-q', '-b', address, '-t', topic, '-o', 'beginning'],
+                                        stdout=subprocess.PIPE, text=True)
+
+    def line(self):
+        assert select.select([self.process.stdout], [], [], LIMIT)[0], 'kcat prints nothing'
+        return self.process.stdout.readline()
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+def send(address, topic, text):
+    subprocess.run(['kcat', '-P', '-b', address, '-t', topic], input=text + '\n', text=True, timeout=LIMIT, check=True)
+
+
+def test_killed_beside_clients(box):
+    """A console that is killed takes nothing with it: neither a broker of its own making nor another's client."""
+    if without('kcat'):
+        return
+    b = with_topics(box, 1)
+    send(b.address, 't-000', 'before')
+    consumer = Consumer(b.address, 't-000')
+    try:
+        equal(consumer.line(), 'before\n')
+        t = console(box, '-b', b.address)
+        t.wait('t-000')
+        os.kill(t.pid, signal.SIGKILL)
+        equal(t.end(), -signal.SIGKILL)
+        send(b.address, 't-000', 'after')
+        equal(consumer.line(), 'after\n', 'the consumer goes on')
+    finally:
+        consumer.close()
+    data = box.dir + '/own'
+    t = console(box, '--data', data)
+    t.wait('A Kafka broker runs here')
+    s = status(data)
+    send(s['address'], 'kept', 'acknowledged')
+    os.kill(t.pid, signal.SIGKILL)
+    equal(t.end(), -signal.SIGKILL)
+    equal(ended(int(s['pid'])), True, 'its broker ends')
+    equal(box.run('tail', 'kept', '-e', '--data', data).stdout, 'acknowledged\n', 'its data')
+
+
+# ---- lines that stall or are slow
+
+def line_is_full(t):
+    """As the program sees it: nothing more can be written."""
+    fd = os.open(f'/proc/{t.pid}/fd/1', os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    full = not select.select([], [fd], [], 0)[1]
+    os.close(fd)
+    return full
+
+
+def resident(pid):
+    return int(re.search(r'VmRSS:\s+(\d+)', open(f'/proc/{pid}/status', encoding='ascii').read())[1]) * 1024
+
+
+def pour(address, topic, count):
+    """So many messages of 100 bytes, acknowledged."""
+    subprocess.run([WEIR, 'produce', topic, '-b', address], input=(b'x' * 99 + b'\n') * count, timeout=LIMIT, check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def tail_of(box, *words):
+    """A console that paints all the time, on a line that nobody reads; until the line is full."""
+    t = console(box, *words)
+    t.wait('A Kafka broker runs here|t-000')
+    address = status(box.data)['address']
+    box.run('topics', 'create', 'flow', '-b', address)
+    t.wait('flow')
+    t.type(':tail flow<Enter>')
+    deadline = time.monotonic() + LIMIT
+    while not line_is_full(t):
+        assert time.monotonic() < deadline, 'the line does not fill'
+        pour(address, 'flow', 1000)
+    return t, address
+
+
+def test_stalled_line(box):
+    """The embedded broker serves its clients, memory stays, and what is then shown is what there is."""
+    t, address = tail_of(box, '--data', box.data)
+    pour(address, 'flow', 200000)
+    before = resident(t.pid)
+    pour(address, 'flow', 600000)
+    grown = resident(t.pid) - before
+    equal(grown < 15 << 20, True, f'grown by {grown} while 60 MB passed')
+    if not without('kcat'):
+        send(address, 'flow', 'by kcat')
+        got = subprocess.run(['kcat', '-C', '-q', '-b', address, '-t', 'flow', '-p', '0', '-o', '-1', '-e'], text=True,
+                             stdout=subprocess.PIPE, timeout=LIMIT, check=True).stdout
+        equal(got, 'by kcat\n', 'kcat beside a stalled terminal')
+    box.run('produce', 'flow', '-b', address, input='the last one\n')
+    equal(line_is_full(t), True, 'still stalled')
+    t.wait('the last one')
+    t.type('1')
+    t.wait('flow')
+    leave(t, MODES)
+
+
+def test_ends_on_a_stalled_line(box):
+    """Who is told to end does not wait for ever for a terminal that takes nothing; its broker goes with it."""
+    t, _ = tail_of(box, '--data', box.data)
+    pid = int(status(box.data)['pid'])
+    os.kill(t.pid, signal.SIGTERM)
+    equal(ended(t.pid), True, 'ends')
+    t.end()
+    equal(termios.tcgetattr(t.fd), MODES, 'settings of the line')
+    equal(ended(pid), True, 'its broker ends')
+
+
+def test_slow_line(box):
+    """At 9,600 baud: what cannot be shown in time is not shown later either, and a key has its answer."""
+    b = box.broker()
+    box.run('topics', 'create', 't-000', 'flow', '-b', b.address)
+    t = console(box, '-b', b.address)
+    t.wait('flow')
+    t.type(':tail flow<Enter>')
+    source = subprocess.Popen([WEIR, 'produce', 'flow', '-b', b.address], stdin=subprocess.PIPE)
+
+    def trickle(pattern, limit):
+        """Reads a tenth of a second's worth a time; how much until the pattern stands there."""
+        first = len(t.raw)
+        while not re.search(pattern, t.text(), re.M):
+            assert len(t.raw) - first < limit, f'{pattern} took more than {limit} bytes; the screen:\n{t.text()}'
+            source.stdin.write(b'%08d\n' % len(t.raw) * 50)
+            source.stdin.flush()
+            select.select([], [], [], 0.1)
+            if select.select([t.fd], [], [], 0)[0]:
+                data = os.read(t.fd, 96)
+                t.raw += data
+                t.feed(data)
+        return len(t.raw) - first
+    try:
+        print(trickle(r'^.*000009', 1 << 20))
+        t.type('?')
+        print(trickle('HERE, IN', 40000))
+    finally:
+        source.kill()
+        source.communicate()
+    t.type('<Esc>')
+    leave(t, MODES, '<C-c>')
+
+
+try:
+    main()
+finally:
+    close_all()
