@@ -23,7 +23,7 @@ except ImportError:
 LIMIT = 30
 opened = []
 KEYS = {'<Enter>': '\r', '<Esc>': '\x1b', '<Tab>': '\t', '<Up>': '\x1b[A', '<Down>': '\x1b[B', '<C-z>': '\x1a',
-        '<C-c>': '\x03', '<C-d>': '\x04', '<PgDn>': '\x1b[6~', '<BS>': '\x7f', '<Space>': ' '}
+        '<C-c>': '\x03', '<C-d>': '\x04', '<C-l>': '\x0c', '<PgDn>': '\x1b[6~', '<BS>': '\x7f', '<Space>': ' '}
 
 
 CHARACTER = rb'(?:[\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]{1,3})'
@@ -57,12 +57,12 @@ class Terminal:
     def text(self):
         return '\n'.join(line.rstrip() for line in self.screen.display)
 
-    def read(self, seconds):
+    def read(self, seconds, most=65536):
         """Takes in what comes within the time; False at the end."""
         if not select.select([self.fd], [], [], seconds)[0]:
             return True
         try:
-            data = os.read(self.fd, 65536)
+            data = os.read(self.fd, most)
         except OSError:                                 # EIO: the other end is closed
             return False
         self.raw += data

@@ -234,9 +234,19 @@ def settled(*terminals):
             t.read(0.05)
 
 
-def form(box, address, columns, rows, **changes):
+def same_text(*terminals):
+    """As settled, in what is written only."""
+    deadline = time.monotonic() + LIMIT
+    while len({t.text().split('\n', 1)[1] for t in terminals}) != 1:
+        if time.monotonic() > deadline:
+            raise AssertionError('\n-- not as --\n'.join(t.text() for t in terminals))
+        for t in terminals:
+            t.read(0.05)
+
+
+def form(box, address, columns, rows, *words, **changes):
     """Open at a picture that stays as it is: the form."""
-    t = console(box, '-b', address, columns=columns, rows=rows, **changes)
+    t = console(box, '-b', address, *words, columns=columns, rows=rows, **changes)
     t.wait('t-000')
     t.type('4')
     t.wait('Headers')
@@ -312,7 +322,7 @@ def test_stop_resize_continue(box):
         first += 10
         t.resize(first, 30)
         t.type('fg<Enter>')
-        settled(t, form_read_only(box, b.address, first))
+        settled(t, form(box, b.address, first, 30, '--read-only'))
     t.type('<C-c>')
     prompts += 1
     t.wait_written(b'ready> ', prompts)
@@ -320,14 +330,6 @@ def test_stop_resize_continue(box):
     equal(line(), before, 'settings of the line at the end')
     t.type('exit<Enter>')
     equal(t.end(), 0, 'exit code')
-
-
-def form_read_only(box, address, columns):
-    t = console(box, '-b', address, '--read-only', columns=columns, rows=30)
-    t.wait('t-000')
-    t.type('4')
-    t.wait('Headers')
-    return t
 
 
 WAYS = [  # name, keys or signal, exit code, the terminal is given back
@@ -416,6 +418,9 @@ def test_killed_beside_clients(box):
 
 # ---- lines that stall or are slow
 
+BEHIND = 40 << 10                                       # the kernel keeps 20 KiB of a line, and a picture or two
+
+
 def line_is_full(t):
     """As the program sees it: nothing more can be written."""
     fd = os.open(f'/proc/{t.pid}/fd/1', os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -436,8 +441,8 @@ def pour(address, topic, count):
 
 def tail_of(box, *words):
     """A console that paints all the time, on a line that nobody reads; until the line is full."""
-    t = console(box, *words)
-    t.wait('A Kafka broker runs here|t-000')
+    t = console(box, *words, columns=200, rows=50)
+    t.wait('A Kafka broker runs here')
     address = status(box.data)['address']
     box.run('topics', 'create', 'flow', '-b', address)
     t.wait('flow')
@@ -445,6 +450,7 @@ def tail_of(box, *words):
     deadline = time.monotonic() + LIMIT
     while not line_is_full(t):
         assert time.monotonic() < deadline, 'the line does not fill'
+        t.type('<C-l>')
         pour(address, 'flow', 1000)
     return t, address
 
@@ -464,7 +470,9 @@ def test_stalled_line(box):
         equal(got, 'by kcat\n', 'kcat beside a stalled terminal')
     box.run('produce', 'flow', '-b', address, input='the last one\n')
     equal(line_is_full(t), True, 'still stalled')
+    first = len(t.raw)
     t.wait('the last one')
+    equal(len(t.raw) - first < BEHIND, True, f'{len(t.raw) - first} bytes of old pictures')
     t.type('1')
     t.wait('flow')
     leave(t, MODES)
@@ -482,36 +490,199 @@ def test_ends_on_a_stalled_line(box):
 
 
 def test_slow_line(box):
-    """At 9,600 baud: what cannot be shown in time is not shown later either, and a key has its answer."""
-    b = box.broker()
-    box.run('topics', 'create', 't-000', 'flow', '-b', b.address)
-    t = console(box, '-b', b.address)
-    t.wait('flow')
-    t.type(':tail flow<Enter>')
-    source = subprocess.Popen([WEIR, 'produce', 'flow', '-b', b.address], stdin=subprocess.PIPE)
-
-    def trickle(pattern, limit):
-        """Reads a tenth of a second's worth a time; how much until the pattern stands there."""
-        first = len(t.raw)
-        while not re.search(pattern, t.text(), re.M):
-            assert len(t.raw) - first < limit, f'{pattern} took more than {limit} bytes; the screen:\n{t.text()}'
-            source.stdin.write(b'%08d\n' % len(t.raw) * 50)
-            source.stdin.flush()
-            select.select([], [], [], 0.1)
-            if select.select([t.fd], [], [], 0)[0]:
-                data = os.read(t.fd, 96)
-                t.raw += data
-                t.feed(data)
-        return len(t.raw) - first
-    try:
-        print(trickle(r'^.*000009', 1 << 20))
-        t.type('?')
-        print(trickle('HERE, IN', 40000))
-    finally:
-        source.kill()
-        source.communicate()
+    """What a line of 115,200 baud cannot take in time is not shown later either; a key has its answer."""
+    t, address = tail_of(box, '--data', box.data)
+    with subprocess.Popen([WEIR, 'produce', 'flow', '-b', address], stdin=subprocess.PIPE) as source:
+        def trickle(pattern):
+            first = len(t.raw)
+            while not re.search(pattern, t.text(), re.M):
+                assert len(t.raw) - first < BEHIND, f'{pattern} took more than {BEHIND} bytes; the screen:\n{t.text()}'
+                source.stdin.write(b'%020d\n' % len(t.raw) * 100)
+                source.stdin.flush()
+                select.select([], [], [], 0.1)          # the line's own time: this is what makes it slow
+                t.read(0, 1152)
+        for key, answer in (('?', 'HERE, IN'), ('<Esc>5', 'NODE'), ('3', r' 0{10}\d+$'), ('?', 'HERE, IN')):
+            t.type(key)
+            trickle(answer)
     t.type('<Esc>')
     leave(t, MODES, '<C-c>')
+
+
+# ---- inside another terminal program
+
+class Tmux:
+    detach = '\x02d'
+
+    def __init__(self, box, term):
+        self.env = dict(box.env, TMUX_TMPDIR=box.dir)
+        self.words = ['tmux', '-L', 'test', '-f', box.dir + '/tmux.conf']
+        with open(box.dir + '/tmux.conf', 'w', encoding='ascii') as f:
+            f.write(f'set -g status off\nset -g default-terminal {term}\n')
+
+    def start(self, command, **size):
+        return Terminal([*self.words, 'new-session', command], self.env, **size)
+
+    def attach(self, **size):
+        return Terminal([*self.words, 'attach'], self.env, **size)
+
+    def close(self):
+        subprocess.run([*self.words, 'kill-server'], env=self.env, stderr=subprocess.DEVNULL, timeout=LIMIT, check=False)
+
+
+class Screen:
+    detach = '\x01d'
+
+    def __init__(self, box, term):
+        os.makedirs(box.dir + '/screens', 0o700)
+        self.env = dict(box.env, SCREENDIR=box.dir + '/screens')
+        self.words = ['screen', '-U', '-c', box.dir + '/screenrc']
+        with open(box.dir + '/screenrc', 'w', encoding='ascii') as f:
+            f.write(f'startup_message off\naltscreen on\nterm {term}\n')
+
+    def start(self, command, **size):
+        return Terminal([*self.words, '-S', 'test', 'sh', '-c', command], self.env, **size)
+
+    def attach(self, **size):
+        return Terminal([*self.words, '-r', 'test'], self.env, **size)
+
+    def close(self):
+        subprocess.run(['screen', '-S', 'test', '-X', 'quit'], env=self.env, stdout=subprocess.DEVNULL, timeout=LIMIT,
+                       check=False)
+
+
+def inside(box, kind, term):
+    """Opens, answers keys, is there again after a detach and at another size, and leaves nothing."""
+    b = with_topics(box)
+    outer = kind(box, term)
+    command = f'{WEIR} -b {b.address} --read-only; printf "left=%s\\n" $?; cat'
+    try:
+        t = outer.start(command, columns=80, rows=24)
+        t.wait('t-000')
+        keys_work(t, keys_of('xterm-256color'))
+        t.type('4')
+        t.wait('Headers')
+        same_text(t, form(box, b.address, 80, 24, '--read-only'))
+        t.type(outer.detach)
+        equal(t.end(), 0, 'detached')
+        t = outer.attach(columns=80, rows=24)
+        same_text(t, form(box, b.address, 80, 24, '--read-only'))
+        t.type(outer.detach)
+        equal(t.end(), 0, 'detached')
+        t = outer.attach(columns=100, rows=30)
+        same_text(t, form(box, b.address, 100, 30, '--read-only'))
+        t.type('<C-c>')
+        t.wait('left=0')
+        t.wait(r'\A\s*left=0\s*\Z')                     # and nothing else stays
+        t.type('typed')
+        t.wait(r'\A\s*left=0\ntyped\s*\Z')
+        cell = t.screen.buffer[t.text().split('\n').index('typed')][0]
+        equal((cell.fg, cell.bg, cell.bold, cell.reverse), ('default', 'default', False, False), 'colours')
+        t.type('<C-c>')
+        t.end()
+    finally:
+        outer.close()
+
+
+MULTIPLEXERS = [('tmux', Tmux, 'tmux-256color'), ('tmux', Tmux, 'screen'), ('screen', Screen, 'screen'),
+                ('screen', Screen, 'screen-256color')]
+for tool, kind, inner in MULTIPLEXERS:
+    globals()[f'test_inside_{tool}_as_{inner}'] = (
+        lambda box, tool=tool, kind=kind, inner=inner: without(tool) or inside(box, kind, inner))
+
+
+# ---- lines that are typed and pasted
+
+PASTE = '\x1b[200~{}\x1b[201~'
+TYPED = [  # name, keys after / in the topics, the line then
+    ('plain', 't-0', 't-0'), ('backspace', 't-01<BS><BS>', 't-'), ('ctrl-u', 'xx\x15t-05', 't-05'),
+    ('ctrl-w', 'one two\x17', 'one '), ('ctrl-a', '05\x01t-', 't-05'), ('ctrl-a ctrl-e', '-0\x01t\x055', 't-05'),
+    ('ctrl-a ctrl-k', '05\x01\x0bt-', 't-'), ('arrows', '05\x1bOD\x1bOD\x1bODt-', 't-05'),
+    ('delete', 'xt\x01\x1b[3~', 't'), ('a letter of two bytes', 'é', 'é'),
+    ('pasted', PASTE.format('t-0'), 't-0'), ('pasted with a line end', PASTE.format('t-0\rt-1'), 't-0 t-1'),
+    ('pasted keys are no keys', PASTE.format('qD:q\x03'), r'qD:q\x03'),
+    ('pasted controls', PASTE.format('a\x07\x1b]0;evil\x07\x9b\u202e\x7fb'), r'a\x07\x1b]0;evil\x07\u{9b}\u{202e}b')]
+
+
+def test_typed_lines(box):
+    b = with_topics(box)
+    t = console(box, '-b', b.address)
+    t.wait('t-000')
+    for name, keys, line in TYPED:
+        t.type('/')
+        t.wait(r'^/ *\Z')
+        t.type(keys)
+        t.wait('^/ ' + re.escape(line.rstrip()) + r'\Z')
+        t.type('\x03')                                  # ctrl-c takes the line back, and leaves nothing
+        t.gone(r'^/ .*\Z')
+        t.type('/')
+        t.wait(r'^/ *\Z')
+        t.type('<Esc>')
+        t.gone(r'^/ *\Z')
+        equal(ended_already(t), False, name)
+    for evil in (b'\x07', b'\x1b]0;', '\x9b'.encode(), '\u202e'.encode(), b'\x7f'):
+        equal(evil in t.raw, False, evil)
+    leave(t, MODES)
+
+
+def ended_already(t):
+    return os.waitpid(t.pid, os.WNOHANG)[0] != 0
+
+
+# ---- what is chosen: themes, order, columns
+
+def looks(t):
+    """The colours and attributes that are on the screen."""
+    return {(c.fg, c.bg, c.bold, c.reverse) for y in range(t.rows) for c in map(t.screen.buffer[y].__getitem__,
+                                                                               range(t.columns))}
+
+
+def switch(t, name):
+    """The theme of that name; what the screen then looks like."""
+    t.type(f':theme {name}<Enter>')
+    t.gone('^: theme')
+    t.type(':no-such<Enter>')                           # an answer: the screen is that of after the switch
+    t.wait('no command is called no-such')
+    t.type('<Esc>')
+    t.gone('no command is called')
+    contains(t.text(), 't-0')
+    return looks(t)
+
+
+def test_themes(box):
+    """Each that the command line offers, switched live; the last is there at the next start, with order and columns."""
+    b = with_topics(box)
+    state = {'XDG_STATE_HOME': box.dir + '/state'}
+    t = console(box, '-b', b.address, columns=120, **state)
+    t.wait('t-000')
+    t.type(':theme ')
+    t.wait('^: theme')
+    names = re.findall(r'^  ([a-z0-9-]+)$', t.text(), re.M)
+    t.type('<C-c>')
+    t.gone('^: theme')
+    equal(len(names) >= 6, True, names)
+    seen = {name: switch(t, name) for name in names}
+    equal(len({frozenset(look) for look in seen.values()}), len(names), 'each has looks of its own')
+    equal({(fg, bg) for fg, bg, _, _ in seen['mono']}, {('default', 'default')}, 'mono')
+    t.wait('PARTS +REPL')
+    t.type('Svj><Enter>')
+    t.wait('REPL +PARTS')
+    t.wait('t-059')
+    last = switch(t, names[0])
+    equal(last, seen[names[0]], 'back again')
+    leave(t, MODES)
+    t = console(box, '-b', b.address, columns=120, **state)
+    t.wait('REPL +PARTS')
+    t.wait('t-059')
+    equal(names_shown(t.text())[0], 't-059', 'the order')
+    settled_looks(t, last)
+    leave(t, MODES)
+
+
+def settled_looks(t, wanted):
+    deadline = time.monotonic() + LIMIT
+    while looks(t) != wanted:
+        assert time.monotonic() < deadline, f'{looks(t)} is not {wanted}'
+        t.read(0.05)
 
 
 try:

@@ -156,14 +156,23 @@ enum err term_open(const struct term_options *o, struct error *e) {
     return OK;
 }
 
+/* An alternate screen goes empty: after a resize tmux 3.3 leaves lines of it in the other. */
+static void give_back(void) {
+    term_brackets(false);
+    if (capability("rmcup")) {
+        erase();
+        refresh();
+    }
+    curs_set(1);
+    endwin();
+}
+
 void term_close(void) {
     if (!term.open)
         return;
     term.open = false;
     if (!term.gone) {
-        term_brackets(false);
-        curs_set(1);
-        endwin();
+        give_back();
         delscreen(term.screen);
     }
     canvas_fini(&term.shown);
@@ -302,10 +311,8 @@ void term_resized(void) {
 }
 
 void term_leave(void) {
-    term_brackets(false);
-    curs_set(1);
+    give_back();
     term.cursor = 1;
-    endwin();
     fflush(stdout);
 }
 
