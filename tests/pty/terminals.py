@@ -294,40 +294,39 @@ def test_stop_resize_continue(box):
     b = with_topics(box)
     t = Terminal(['bash', '--norc', '--noprofile', '-i'], dict(box.env, PS1='ready> ', HISTFILE='', PWD=box.dir), 80, 24)
 
-    def shell(words, times):
-        t.type(words + '<Enter>')
-        t.wait_written(b'ready> ', times)
+    marks = itertools.count()
 
-    def line():
+    def shell(words):
+        n = next(marks)
+        t.type(f"{words}; printf 'mark-%s;' {n}<Enter>")
+        t.wait_written(b'mark-%d;' % n, 1)
+
+    def settings():
+        shell('stty -g >line')
         return open(box.dir + '/line', encoding='ascii').read()
     t.wait('ready>')
-    shell(f'cd {box.dir}; stty -g >line; echo $$ >shell', 2)
-    before, prompts, first = line(), 2, 80
+    shell(f'cd {box.dir}; echo $$ >shell')
+    before, width = settings(), 80
+    pid = int(open(box.dir + '/shell', encoding='ascii').read())
     t.type(f'{WEIR} -b {b.address} --read-only<Enter>')
     t.wait('t-000')
     t.type('4')
     t.wait('Headers')
-    for how in ('<C-z>', 'STOP'):
+    for times, how in enumerate(('<C-z>', 'STOP'), 1):
         if how == 'STOP':
-            shell_pid = int(open(box.dir + '/shell', encoding='ascii').read())
-            children = open(f'/proc/{shell_pid}/task/{shell_pid}/children', encoding='ascii').read().split()
+            children = open(f'/proc/{pid}/task/{pid}/children', encoding='ascii').read().split()
             os.kill(int(children[0]), signal.SIGSTOP)
         else:
             t.type(how)
-        prompts += 1
-        t.wait_written(b'ready> ', prompts)
-        prompts += 1
-        shell('stty -g >line', prompts)
-        equal(line(), before, f'{how}: settings of the line while stopped')
-        first += 10
-        t.resize(first, 30)
+        t.wait_written(b'Stopped', times)
+        equal(settings(), before, f'{how}: settings of the line while stopped')
+        width += 10
+        t.resize(width, 30)
         t.type('fg<Enter>')
-        settled(t, form(box, b.address, first, 30, '--read-only'))
+        settled(t, form(box, b.address, width, 30, '--read-only'))
     t.type('<C-c>')
-    prompts += 1
-    t.wait_written(b'ready> ', prompts)
-    shell('stty -g >line', prompts + 1)
-    equal(line(), before, 'settings of the line at the end')
+    t.wait_written(b'\x1b[?1049l', 2)
+    equal(settings(), before, 'settings of the line at the end')
     t.type('exit<Enter>')
     equal(t.end(), 0, 'exit code')
 

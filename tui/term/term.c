@@ -124,7 +124,6 @@ static bool screen_open(struct error *e) {
 
 enum err term_open(const struct term_options *o, struct error *e) {
     static const char *const bare[] = {"vt1", "vt2", "vt5", "ansi", NULL};
-    const char *no_color = getenv("NO_COLOR");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(e, ERR_USAGE, "the console needs a terminal; for scripts there are weir topics, groups, "
                                        "produce, tail and others (weir --help)");
@@ -142,7 +141,7 @@ enum err term_open(const struct term_options *o, struct error *e) {
     term.ascii = o->ascii || !utf8 || term_name_has(bare);
     term.cursor = -1;
     term_modes();
-    if (!o->no_color && !(no_color && *no_color) && has_colors() && start_color() == OK && COLORS >= 8) {
+    if (!o->no_color && has_colors() && start_color() == OK && COLORS >= 8) {
         use_default_colors();
         term.colours = COLORS;
     }

@@ -10,7 +10,7 @@
 #include "tui/term/theme.h"
 
 struct term_options {
-    bool no_color;      /* besides NO_COLOR */
+    bool no_color;
     bool ascii;
 };
 enum err term_open(const struct term_options *o, struct error *e) WEIR_MUST_CHECK;
