@@ -67,15 +67,24 @@ def changed(env, changes):
     return {k: v for k, v in dict(env, **changes).items() if v is not None}
 
 
+class Watched(Terminal):
+    """By a second emulator too, that knows what pyte does not: the other screen, bright colours, what was left on."""
+
+    def __init__(self, argv, env, columns=80, rows=24):
+        self.meter = termmeter.Terminal(columns, rows)
+        super().__init__(argv, env, columns, rows)
+
+    def feed(self, data):
+        self.meter.feed(data)
+        super().feed(data)
+
+    def resize(self, columns, rows):
+        self.meter.resize(columns, rows)
+        super().resize(columns, rows)
+
+
 def console(box, *words, columns=80, rows=24, **changes):
-    return Terminal([WEIR, *words], changed(box.env, changes), columns, rows)
-
-
-def metered(t):
-    """The same bytes by an emulator that knows what pyte does not: the other screen, REP, what was left on."""
-    meter = termmeter.Terminal(t.columns, t.rows)
-    meter.feed(t.raw)
-    return meter
+    return Watched([WEIR, *words], changed(box.env, changes), columns, rows)
 
 
 def fresh_modes():
@@ -94,7 +103,7 @@ def given_back(t):
     """Nothing left on, no setting of the line differs, and the mouse was never asked for."""
     equal(termios.tcgetattr(t.fd), MODES, 'settings of the line')
     equal(left_on(t.raw), [], 'left on')
-    equal(metered(t).left_on(), [], 'left on')
+    equal(t.meter.left_on(), [], 'left on')
     equal(MOUSE.search(t.raw), None, 'mouse')
 
 
@@ -175,7 +184,7 @@ def holds(t, term, ascii_only, colours, what):
     else:
         contains(t.raw.decode(), '▴')
     equal(bool(COLOUR.search(t.raw)), colours, f'{what}: colours')
-    equal(termmeter.outside_terminfo(metered(t), term), {}, f'{what}: sequences that its entry does not have')
+    equal(termmeter.outside_terminfo(t.meter, term), {}, f'{what}: sequences that its entry does not have')
 
 
 def terminal_story(box, term, wide, coloured):
@@ -190,7 +199,7 @@ def terminal_story(box, term, wide, coloured):
         equal(names, [f't-{i:03d}' for i in range(len(names))], what)
         if colour == 'colour' and locale in ('C.UTF-8', 'C'):
             keys_work(t, keys)
-        equal(t.text(), metered(t).text(), f'{what}: by two emulators')
+        equal(t.text(), t.meter.text(), f'{what}: by two emulators')
         holds(t, term, not (wide and utf8), coloured and wanted, what)
         leave(t)
         t.close()
@@ -225,11 +234,13 @@ def test_no_terminal(box):
 
 def settled(*terminals):
     """Until they show the same, but for the line of the age."""
-    def picture(t):
-        return [[(c.data, c.fg, c.bg, c.bold, c.underscore, c.reverse) for c in map(line.__getitem__, range(t.columns))]
-                for line in map(t.screen.buffer.__getitem__, range(1, t.rows))]
+    def seen(t):
+        """Of a blank only what shows: its ground, a line under it."""
+        shows = termmeter.UNDER | termmeter.REVERSE
+        return [[(ch, bg, attributes & shows) if ch == ' ' else (ch, fg, bg, attributes)
+                 for ch, fg, bg, attributes in row] for row in t.meter.grid[1:]]
     deadline = time.monotonic() + LIMIT
-    while any(picture(t) != picture(terminals[0]) for t in terminals[1:]):
+    while any(seen(t) != seen(terminals[0]) for t in terminals[1:]):
         if time.monotonic() > deadline:
             raise AssertionError('\n-- not as --\n'.join(t.text() for t in terminals))
         for t in terminals:
@@ -292,7 +303,7 @@ def test_stop_resize_continue(box):
     if without('bash', 'stty'):
         return
     b = with_topics(box)
-    t = Terminal(['bash', '--norc', '--noprofile', '-i'], dict(box.env, PS1='ready> ', HISTFILE='', PWD=box.dir), 80, 24)
+    t = Watched(['bash', '--norc', '--noprofile', '-i'], dict(box.env, PS1='ready> ', HISTFILE='', PWD=box.dir), 80, 24)
 
     marks = itertools.count()
 
@@ -362,7 +373,7 @@ def test_ways_to_end(box):
         equal(t.reap() if t.fd < 0 else t.end(), code, f'{name}: exit code')
         if back:
             given_back(t)
-            equal(metered(t).text().strip(), '', f'{name}: the screen as it was before')
+            equal(t.meter.text().strip(), '', f'{name}: the screen as it was before')
         equal(ended(pid), True, f'{name}: its broker ends')
         equal(os.listdir(scratch), [], f'{name}: its directory')
 
@@ -519,10 +530,10 @@ class Tmux:
             f.write(f'set -g status off\nset -g default-terminal {term}\n')
 
     def start(self, command, **size):
-        return Terminal([*self.words, 'new-session', command], self.env, **size)
+        return Watched([*self.words, 'new-session', command], self.env, **size)
 
     def attach(self, **size):
-        return Terminal([*self.words, 'attach'], self.env, **size)
+        return Watched([*self.words, 'attach'], self.env, **size)
 
     def close(self):
         subprocess.run([*self.words, 'kill-server'], env=self.env, stderr=subprocess.DEVNULL, timeout=LIMIT, check=False)
@@ -539,10 +550,10 @@ class Screen:
             f.write(f'startup_message off\naltscreen on\nterm {term}\n')
 
     def start(self, command, **size):
-        return Terminal([*self.words, '-S', 'test', 'sh', '-c', command], self.env, **size)
+        return Watched([*self.words, '-S', 'test', 'sh', '-c', command], self.env, **size)
 
     def attach(self, **size):
-        return Terminal([*self.words, '-r', 'test'], self.env, **size)
+        return Watched([*self.words, '-r', 'test'], self.env, **size)
 
     def close(self):
         subprocess.run(['screen', '-S', 'test', '-X', 'quit'], env=self.env, stdout=subprocess.DEVNULL, timeout=LIMIT,
@@ -574,8 +585,7 @@ def inside(box, kind, term):
         t.wait(r'\A\s*left=0\s*\Z')                     # and nothing else stays
         t.type('typed')
         t.wait(r'\A\s*left=0\ntyped\s*\Z')
-        cell = t.screen.buffer[t.text().split('\n').index('typed')][0]
-        equal((cell.fg, cell.bg, cell.bold, cell.reverse), ('default', 'default', False, False), 'colours')
+        equal(t.meter.grid[t.text().split('\n').index('typed')][0], ('t', None, None, 0), 'colours')
         t.type('<C-c>')
         t.end()
     finally:
@@ -631,8 +641,7 @@ def ended_already(t):
 
 def looks(t):
     """The colours and attributes that are on the screen."""
-    return {(c.fg, c.bg, c.bold, c.reverse) for y in range(t.rows) for c in map(t.screen.buffer[y].__getitem__,
-                                                                               range(t.columns))}
+    return {(fg, bg, attributes) for row in t.meter.grid for _, fg, bg, attributes in row}
 
 
 def switch(t, name):
@@ -661,7 +670,7 @@ def test_themes(box):
     equal(len(names) >= 6, True, names)
     seen = {name: switch(t, name) for name in names}
     equal(len({frozenset(look) for look in seen.values()}), len(names), 'each has looks of its own')
-    equal({(fg, bg) for fg, bg, _, _ in seen['mono']}, {('default', 'default')}, 'mono')
+    equal({(fg, bg) for fg, bg, _ in seen['mono']}, {(None, None)}, 'mono')
     t.wait('PARTS +REPL')
     t.type('Svj><Enter>')
     t.wait('REPL +PARTS')
