@@ -601,8 +601,6 @@ def inside(box, kind, term):
         t.type('typed')
         t.wait(r'\A\s*left=0\ntyped\s*\Z')
         equal(t.meter.grid[t.text().split('\n').index('typed')][0], ('t', None, None, 0), 'colours')
-        t.type('<C-c>')
-        t.end()
     finally:
         outer.close()
 
