@@ -74,6 +74,8 @@ size_t broker_conn_unfinished(const struct broker_conn *c);
 size_t broker_conn_held(const struct broker_conn *c);
 /* There is room again for a connection that had none.  True: the next end of a tick answers what waited for it. */
 bool broker_conn_drained(struct broker_conn *c);
+/* Bytes of requests that are begun, on all connections. */
+size_t broker_begun_bytes(const struct broker *b);
 
 /* End of a loop tick: flushes the store, sends what became ready. */
 void broker_tick_end(struct broker *b);

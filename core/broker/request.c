@@ -394,6 +394,8 @@ static void answer_unknown_api_versions(struct broker *b, struct request *rq) {
     request_answered(b, rq);
 }
 
+size_t broker_begun_bytes(const struct broker *b) { return b->begun_bytes; }
+
 /* Many large requests wait, of which one more of this connection would be too much.  A batch is not kept. */
 static bool no_room(struct broker_conn *c, int16_t key, size_t n) {
     size_t more = key == API_PRODUCE ? 0 : n;

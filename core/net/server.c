@@ -28,7 +28,7 @@
 #define UNFINISHED_MAX 256                        /* requests of one connection */
 #define IDLE_DEFAULT_MS (10 * 60 * 1000)
 #define TRIM_AFTER_MS 10000
-#define SWOLLEN_BYTES ((size_t)32 * 1024 * 1024)  /* unsent or incomplete: what the heap kept of it is given back */
+#define SWOLLEN_BYTES ((size_t)32 * 1024 * 1024)  /* unsent, incomplete, waiting: given back when freed */
 #define COMPLAINTS_PER_SPAN 10
 #define COMPLAINT_SPAN_MS 10000
 #define SEND_PIECES 256
@@ -498,7 +498,7 @@ static void feed_starved(struct server *s) {
 }
 
 static uint64_t trim(struct server *s) {
-    bool swollen = s->unsent + s->pool.held > SWOLLEN_BYTES;
+    bool swollen = s->unsent + s->pool.held + broker_begun_bytes(s->broker) > SWOLLEN_BYTES;
     s->swollen = s->swollen || swollen;
     if (s->pool.n_spares == 0 && !s->swollen)
         return UINT64_MAX;

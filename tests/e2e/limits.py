@@ -218,7 +218,8 @@ def large_polls():
             check(len(patient.recv(4)) == 4, 'and a long poll that is small was left alone')
             for s in crowd + [patient]:
                 s.close()
-        memory(SANITIZED or until(lambda: anonymous(w.process.pid) - before < 64 * MIB), 'their memory comes back')
+        memory(SANITIZED or until(lambda: anonymous(w.process.pid) - before < 64 * MIB), 'their memory comes back',
+               anonymous(w.process.pid) - before)
         end_cleanly(w, log, 'large polls')
 
 
