@@ -93,6 +93,11 @@ void wire_fini(struct wire *w) {
     }
     uv_close((uv_handle_t *)&w->timer, NULL);
     uv_close((uv_handle_t *)&w->prepare, NULL);
+    struct conn_place *place, *next;
+    HASH_ITER(hh, w->worked, place, next) {
+        HASH_DEL(w->worked, place);
+        free(place);
+    }
     timers_fini(&w->timers);
     frame_pool_fini(&w->pool);
     proto_out_fini(&w->out);
@@ -430,6 +435,21 @@ static void conn_ask_versions(struct conn *c, int version) {
 
 /* ---- receiving ---- */
 
+/* From now on a failure at this address is not a wrong setting: no sentence guesses at one. */
+static void conn_worked(struct conn *c) {
+    struct conn_place *place;
+    if (c->has_worked)
+        return;
+    c->has_worked = true;
+    HASH_FIND_STR(c->wire->worked, c->name, place);
+    if (place != NULL)
+        return;
+    size_t n = strlen(c->name) + 1;
+    place = mem_alloc(sizeof *place + n);
+    memcpy(place->name, c->name, n);
+    HASH_ADD_KEYPTR(hh, c->wire->worked, place->name, n - 1, place);
+}
+
 static enum frame_next conn_break(struct conn *c, const char *what) {
     c->broken = ERR_CORRUPT;
     snprintf(c->broken_why, sizeof c->broken_why, "%s %s", c->name, what);
@@ -454,8 +474,10 @@ static enum frame_next conn_on_frame(void *ctx, uint8_t *frame, size_t n) {
     int64_t now = wire_now_us();
     c->answered_us = now;
     c->rtt_us = now - call->sent_us;
-    if (c->state == CONN_UP && ++c->answers == 1)
+    if (c->state == CONN_UP && ++c->answers == 1) {
         c->backoff_us = 0;
+        conn_worked(c);
+    }
     if (c->state == CONN_UP && c->first == NULL)
         timers_cancel(&c->wire->timers, &c->timer);
     struct conn_answer a = {.err = OK,
@@ -479,14 +501,14 @@ void conn_closed_by_peer(struct conn *c, int error) {
     else if (c->state == CONN_LOGIN)
         conn_fail(c, ERR_NET, "cannot log in to %s: %s in the middle of the login", c->name, cause);
     else if (c->state == CONN_VERSIONS && c->tls != NULL)
-        conn_fail(c, ERR_NET, "cannot talk to %s: %s after the TLS handshake · is it a Kafka broker?", c->name, cause);
+        conn_fail(c, ERR_NET, "cannot talk to %s: %s after the TLS handshake%s", c->name, cause,
+                  c->has_worked ? "" : " · is it a Kafka broker?");
     else if (c->state == CONN_UP && s != NULL && s->sasl && c->answers == 0)
         conn_fail(c, ERR_NET, "cannot talk to %s: %s after the login", c->name, cause);
     else if (c->state == CONN_VERSIONS)
-        conn_fail(c, ERR_NET,
-                  "cannot talk to %s: %s at the first request · does it want TLS (-X security.protocol=ssl)?", c->name,
-                  cause);
-    else if (c->answers == 0 && c->first != NULL)
+        conn_fail(c, ERR_NET, "cannot talk to %s: %s at the first request%s", c->name, cause,
+                  c->has_worked ? "" : " · does it want TLS (-X security.protocol=ssl)?");
+    else if (c->answers == 0 && c->first != NULL && !c->has_worked)
         conn_fail(c, ERR_NET, "cannot talk to %s: %s · does it want SASL (-X security.protocol=%s)?", c->name, cause,
                   c->tls != NULL ? "sasl_ssl" : "sasl_plaintext");
     else
@@ -717,6 +739,9 @@ struct conn *conn_new(struct wire *w, const char *host, uint16_t port, void *use
     char joined[ADDR_TEXT_SIZE];
     addr_join(c->host, port, joined);
     text_safe(slice_cstr(joined), c->name, sizeof c->name);
+    struct conn_place *place;
+    HASH_FIND_STR(w->worked, c->name, place);
+    c->has_worked = place != NULL;
     return c;
 }
 

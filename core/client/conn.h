@@ -22,6 +22,7 @@
 #include "core/io/frame.h"
 #include "core/proto/apis.h"
 
+#include <uthash.h>
 #include <uv.h>
 
 struct sasl;
@@ -44,6 +45,12 @@ struct conn_answer {
 typedef void conn_answer_fn(void *ctx, const struct conn_answer *a);
 typedef void conn_state_fn(void *ctx, struct conn *c);
 
+/* An address where a broker has answered with the settings as they are. */
+struct conn_place {
+    UT_hash_handle hh;
+    char name[];
+};
+
 /* What the connections of one client share. */
 struct wire {
     uv_loop_t *loop;
@@ -56,6 +63,7 @@ struct wire {
     struct conn *buried;            /* freed inside one of its callbacks */
     const struct security *security; /* borrowed; NULL: neither TLS nor SASL */
     struct tls_context *tls;        /* made when first needed */
+    struct conn_place *worked;      /* by conn's name */
     const char *client_id;          /* borrowed; NULL: weir */
     conn_state_fn *up, *down;
     void *ctx;
@@ -90,6 +98,7 @@ struct conn {
     struct conn_range apis[CONN_API_KEYS];
     int16_t metadata_level;         /* largest metadata.version it supports, -1 unknown */
     int16_t metadata_in_use;        /* the one that the cluster has agreed on, -1 unknown */
+    bool has_worked;                /* a broker has answered at this address, this connection or one before it */
     int64_t answered_us;            /* the last answer */
     int64_t rtt_us;                 /* and how long it took */
     int64_t retry_at_us, backoff_us;

@@ -369,6 +369,7 @@ static bool take_frames(struct fake *f, struct peer *p) {
         case FAKE_MUTE: break;
         case FAKE_GARBAGE: send_all(p->fd, (const uint8_t *)noise, sizeof noise - 1); break;
         case FAKE_HTTP: send_all(p->fd, (const uint8_t *)web, sizeof web - 1); break;
+        case FAKE_SHUT: return false;
         case FAKE_CLOSING:
             if (h.key != API_API_VERSIONS)
                 return false;

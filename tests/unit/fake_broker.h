@@ -18,6 +18,7 @@ enum fake_mood {
     FAKE_GARBAGE,       /* answers with noise */
     FAKE_HTTP,          /* answers as a web server */
     FAKE_CLOSING,       /* closes at the first request after ApiVersions */
+    FAKE_SHUT,          /* closes at any request */
     FAKE_WRONG_ID,      /* answers with another correlation id */
     FAKE_LIES,          /* counts that promise more than is there */
 };

@@ -200,6 +200,35 @@ static void test_lost_and_found(void **state) {
     fake_stop(&f);
 }
 
+/* What has worked is not asked for another security protocol, though it does what a listener for that does. */
+static void test_no_guess_where_it_worked(void **state) {
+    (void)state;
+    static const struct {
+        enum fake_mood mood;
+        const char *part;
+    } rows[] = {{FAKE_SHUT, "at the first request"}, {FAKE_CLOSING, "lost 127.0.0.1:"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fake f = {.end = 1};
+        fake_start(&f);
+        struct client *c = client_to(f.port, false);
+        snapshot_unref(wait_for(c, has_messages, NULL));
+        f.mood = rows[i].mood;
+        for (int tries = 0; tries < 3; tries++) { /* the later ones by new connections */
+            int asked = f.seen[API_API_VERSIONS];
+            struct snapshot *s;
+            for (s = NULL; f.seen[API_API_VERSIONS] == asked || !why_says(s, (void *)(uintptr_t)rows[i].part);) {
+                snapshot_unref(s);
+                client_reconnect(c, NULL);
+                s = wait_for(c, is_down, NULL);
+            }
+            assert_false(has(s->why, "security.protocol"));
+            snapshot_unref(s);
+        }
+        client_free(c);
+        fake_stop(&f);
+    }
+}
+
 static void refused_with(enum fake_mood mood, const char *part) {
     struct fake f = {.mood = mood};
     fake_start(&f);
@@ -218,6 +247,7 @@ static void test_strangers(void **state) {
     refused_with(FAKE_GARBAGE, "does not speak Kafka's protocol");
     refused_with(FAKE_HTTP, "HTTP");
     refused_with(FAKE_CLOSING, "SASL");
+    refused_with(FAKE_SHUT, "TLS");
     refused_with(FAKE_WRONG_ID, "does not fit its request");
 }
 
@@ -408,6 +438,7 @@ int main(void) {
         cmocka_unit_test(test_lag),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_lost_and_found),
+        cmocka_unit_test(test_no_guess_where_it_worked),
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_lies),
         cmocka_unit_test(test_refused),
