@@ -162,17 +162,24 @@ void arena_reset(struct arena *a) {
     a->exhausted = false;
 }
 
-static void arena_grow(struct arena *a, size_t n) {
-    size_t cap = a->blocks == NULL ? ARENA_BLOCK_MIN : a->blocks->cap * 2;
-    if (cap > ARENA_BLOCK_MAX)
-        cap = ARENA_BLOCK_MAX;
-    if (cap < n)
-        cap = n;
+static void arena_add_block(struct arena *a, size_t cap) {
     struct arena_block *b = mem_alloc(sizeof *b + cap);
     b->older = a->blocks;
     b->n = 0;
     b->cap = cap;
     a->blocks = b;
+}
+
+static void arena_grow(struct arena *a, size_t n) {
+    size_t cap = a->blocks == NULL ? ARENA_BLOCK_MIN : a->blocks->cap * 2;
+    if (cap > ARENA_BLOCK_MAX)
+        cap = ARENA_BLOCK_MAX;
+    arena_add_block(a, cap > n ? cap : n);
+}
+
+void arena_reserve(struct arena *a, size_t n) {
+    weir_assert(a->blocks == NULL && n <= a->cap_bytes);
+    arena_add_block(a, (n + (ARENA_ALIGN - 1)) & ~(size_t)(ARENA_ALIGN - 1));
 }
 
 void *arena_alloc(struct arena *a, size_t n) {

@@ -50,6 +50,8 @@ struct arena {
 };
 void arena_init(struct arena *a, size_t cap_bytes);
 void arena_fini(struct arena *a);
+/* The first block is this large: for small arenas of which there are thousands. */
+void arena_reserve(struct arena *a, size_t n);
 /* Keeps the first block for the next use. */
 void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n);    /* aligned to 16, not zeroed; NULL past the cap */

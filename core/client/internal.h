@@ -104,14 +104,21 @@ struct rgroup {
     uint32_t describes_left;        /* of this reading */
     bool again;                     /* this reading met what passes by itself: it is read anew */
     int64_t asked_us, commits_us;   /* commits_us: newest answer */
-    struct arena members_arena, commits_arena;
+    struct arena commits_arena;
+    struct shared *members_in;      /* NULL: no members */
     struct model_member *members;
     int32_t n_members;
     struct rcommit *commits;        /* by topic, partition */
     int32_t n_commits;
-    /* Rows by topic and partition, each set in its own arena.  `next` waits for its
-     * ends; `rows` are what was judged last and what is shown meanwhile. */
-    struct rrows { struct arena arena; struct model_lag *v; int32_t n, n_topics; } rows, next;
+    /* Rows by topic and partition, each set with its names in one piece, which snapshots share once it was judged.
+     * `next` waits for its ends; `rows` are what was judged last and what is shown meanwhile. */
+    struct rrows {
+        struct shared *in;
+        struct model_lag *v;
+        int32_t n, n_topics;
+        struct lag_sum *sum;
+        struct history *history;    /* of the lag */
+    } rows, next;
     struct value lag;
     int64_t lag_us;                 /* when it was judged */
     int32_t growing;                /* judgements in a row in which the lag grew, */
@@ -120,7 +127,6 @@ struct rgroup {
     int32_t n_summed;
     struct rate in;
     enum trouble trouble;
-    struct history history;
 };
 
 struct interest {                   /* a heap copy of struct client_interest */

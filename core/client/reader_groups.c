@@ -23,16 +23,20 @@
 #define FETCH_MAX 50
 #define ROUND_WAIT_US 500000
 #define GROUPS_MAX 1000000
+#define MEMBERS_FEW 12      /* of so many the memory is made to fit: */
+#define MEMBER_BYTES 320    /* names and a few partitions of one */
+#define COMMITS_FEW 40
+#define COMMIT_BYTES 80     /* the row, and its part of the topic's name */
 
 static void group_unref(struct rgroup *g);
 
 /* ---- the set of groups ---- */
 
 static void group_free(struct rgroup *g) {
-    arena_fini(&g->members_arena);
     arena_fini(&g->commits_arena);
-    arena_fini(&g->rows.arena);
-    arena_fini(&g->next.arena);
+    shared_unref(g->members_in);
+    shared_unref(g->rows.in);
+    shared_unref(g->next.in);
     free((void *)(uintptr_t)g->id.p);
     free((void *)(uintptr_t)g->protocol_type.p);
     free((void *)(uintptr_t)g->protocol.p);
@@ -253,15 +257,15 @@ static void groups_failed(struct reader *r, struct rbroker *b, const char *why) 
 /* ---- members ---- */
 
 static void group_members_start(struct rgroup *g, int32_t n) {
-    arena_fini(&g->members_arena);
-    arena_init(&g->members_arena, (size_t)64 << 20);
+    shared_unref(g->members_in);
+    g->members_in = n > 0 ? shared_new((size_t)64 << 20, n < MEMBERS_FEW ? (size_t)n * MEMBER_BYTES : 0) : NULL;
     g->n_members = 0;
-    g->members = n > 0 ? arena_zalloc(&g->members_arena, (size_t)n * sizeof *g->members) : NULL;
+    g->members = n > 0 ? arena_zalloc(&g->members_in->arena, (size_t)n * sizeof *g->members) : NULL;
     g->described = true;
 }
 
 static struct model_assigned *assigned_room(struct rgroup *g, struct model_member *m, size_t n) {
-    struct model_assigned *v = arena_alloc(&g->members_arena, n * sizeof *v);
+    struct model_assigned *v = arena_alloc(&g->members_in->arena, n * sizeof *v);
     m->assigned.v = v;
     m->assigned.n = 0;
     return v;
@@ -270,7 +274,7 @@ static struct model_assigned *assigned_room(struct rgroup *g, struct model_membe
 /* Into the room for them, NULL: there is none. */
 static void assigned_put(struct rgroup *g, struct model_member *m, struct model_assigned *room, struct slice topic,
                          const int32_t *partitions, int32_t n) {
-    struct slice name = arena_dup(&g->members_arena, topic);
+    struct slice name = arena_dup(&g->members_in->arena, topic);
     for (int32_t i = 0; room != NULL && i < n; i++)
         room[m->assigned.n++] = (struct model_assigned){name, partitions[i]};
 }
@@ -316,10 +320,11 @@ static struct rgroup *group_take_head(struct reader *r, struct slice id, int16_t
 static struct model_member *group_add_member(struct rgroup *g, struct slice id, struct slice client_id,
                                              struct slice host, struct slice instance_id) {
     struct model_member *m = &g->members[g->n_members++];
-    m->id = arena_dup(&g->members_arena, id);
-    m->client_id = arena_dup(&g->members_arena, client_id);
-    m->host = arena_dup(&g->members_arena, host);
-    m->instance_id = arena_dup(&g->members_arena, instance_id);
+    struct arena *a = &g->members_in->arena;
+    m->id = arena_dup(a, id);
+    m->client_id = arena_dup(a, client_id);
+    m->host = arena_dup(a, host);
+    m->instance_id = arena_dup(a, instance_id);
     return m;
 }
 
@@ -417,6 +422,8 @@ static int by_partition(const void *a, const void *b) {
 static struct rcommit *commits_start(struct rgroup *g, size_t n) {
     arena_fini(&g->commits_arena);
     arena_init(&g->commits_arena, (size_t)64 << 20);
+    if (n <= COMMITS_FEW)
+        arena_reserve(&g->commits_arena, n * COMMIT_BYTES);
     g->n_commits = 0;
     g->commits = arena_alloc(&g->commits_arena, n * sizeof *g->commits);
     return g->commits;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define ROWS_MAX 200000
+#define ROWS_CAP_BYTES ((size_t)256 << 20)
 #define ROUND_AGAIN_US 500000
 #define GROWING 5 /* judgements in a row that make a group hurt */
 
@@ -68,7 +69,7 @@ static void layout_row(struct layout *l, struct slice topic, int32_t partition) 
     while (l->commit_at < g->n_commits && g->commits[l->commit_at].partition == partition &&
            slice_eq(g->commits[l->commit_at].topic, topic)) {
         row.committed = g->commits[l->commit_at].offset;
-        row.metadata = arena_dup(&g->next.arena, g->commits[l->commit_at].metadata);
+        row.metadata = g->commits[l->commit_at].metadata;
         l->commit_at++;
     }
     while (l->seat_at < l->n_seats && l->seats[l->seat_at].partition == partition &&
@@ -79,12 +80,11 @@ static void layout_row(struct layout *l, struct slice topic, int32_t partition) 
 }
 
 /* All partitions of one topic: those Metadata knows, those committed, those assigned. */
-static void layout_topic(struct reader *r, struct layout *l, struct slice from) {
+static void layout_topic(struct reader *r, struct layout *l, struct slice topic) {
     struct rgroup *g = l->group;
-    struct rtopic *t = topics_find(r, from);
-    struct slice topic = arena_dup(&g->next.arena, from);
+    struct rtopic *t = topics_find(r, topic);
     int32_t part_at = 0, n_parts = t != NULL ? t->n_parts : 0;
-    while (topic.p != NULL) {
+    for (;;) {
         int64_t next = INT64_MAX;
         if (part_at < n_parts)
             next = t->parts[part_at].index;
@@ -107,11 +107,40 @@ static void layout_topic(struct reader *r, struct layout *l, struct slice from) 
     g->next.n_topics++;
 }
 
+/* The rows with all that they point at, in one piece that is as large as it must be: of many groups it is most of the
+ * memory.  What lies in the commits' arena or in a member is copied, a topic's name once. */
+static void rows_keep(struct rgroup *g, const struct layout *l) {
+    size_t bytes = (size_t)l->n_rows * sizeof *l->rows + sizeof *g->next.history + sizeof *g->next.sum + 3 * 16;
+    const uint8_t *from = NULL;
+    for (int32_t i = 0; i < l->n_rows; i++) {
+        bytes += l->rows[i].topic.p != from ? l->rows[i].topic.n + 16 : 0;
+        bytes += l->rows[i].metadata.n > 0 ? l->rows[i].metadata.n + 16 : 0;
+        from = l->rows[i].topic.p;
+    }
+    g->next.in = shared_new(ROWS_CAP_BYTES, bytes < ROWS_CAP_BYTES ? bytes : 0);
+    struct arena *a = &g->next.in->arena;
+    g->next.sum = arena_zalloc(a, sizeof *g->next.sum);
+    g->next.history = arena_zalloc(a, sizeof *g->next.history);
+    g->next.v = arena_alloc(a, (size_t)l->n_rows * sizeof *g->next.v);
+    g->next.n = g->next.v != NULL ? l->n_rows : 0;
+    struct slice topic = SLICE_NULL;
+    from = NULL;
+    for (int32_t i = 0; i < g->next.n; i++) {
+        struct model_lag *row = &g->next.v[i];
+        *row = l->rows[i];
+        if (row->topic.p != from)
+            topic = arena_dup(a, row->topic);
+        from = row->topic.p;
+        row->topic = topic;
+        row->metadata = row->metadata.n > 0 ? arena_dup(a, row->metadata)
+                                            : slice_of(row->metadata.p != NULL ? "" : NULL, 0);
+    }
+}
+
 static void rows_lay_out(struct reader *r, struct rgroup *g) {
     arena_reset(&r->build);
-    arena_fini(&g->next.arena);
+    shared_unref(g->next.in);
     g->next = (struct rrows){0};
-    arena_init(&g->next.arena, (size_t)256 << 20);
     struct layout l = {.group = g, .cap = ROWS_MAX, .at_us = g->commits_us};
     l.seats = seats_of(r, g, &l.n_seats);
     l.rows = r->rows_scratch;
@@ -130,12 +159,7 @@ static void rows_lay_out(struct reader *r, struct rgroup *g) {
         if (before == l.commit_at + l.seat_at)
             break; /* no memory within the cap */
     }
-    size_t bytes = (size_t)l.n_rows * sizeof *g->next.v;
-    g->next.v = arena_alloc(&g->next.arena, bytes);
-    if (g->next.v != NULL && bytes > 0) {
-        memcpy(g->next.v, l.rows, bytes);
-        g->next.n = l.n_rows;
-    }
+    rows_keep(g, &l);
     /* Hundreds of groups: what is laid out is not kept twice. */
     arena_fini(&g->commits_arena);
     g->commits = NULL;
@@ -251,6 +275,23 @@ static void row_judge(struct reader *r, struct rgroup *g, struct model_lag *row,
     }
 }
 
+/* The next row of another topic. */
+static int32_t topic_after(const struct rrows *rows, int32_t i) {
+    const uint8_t *name = rows->v[i].topic.p;
+    while (i < rows->n && rows->v[i].topic.p == name)
+        i++;
+    return i;
+}
+
+static bool same_topics(const struct rrows *x, const struct rrows *y) {
+    int32_t i = 0, k = 0;
+    while (i < x->n && k < y->n && slice_eq(x->v[i].topic, y->v[k].topic)) {
+        i = topic_after(x, i);
+        k = topic_after(y, k);
+    }
+    return i == x->n && k == y->n;
+}
+
 static void group_judge(struct reader *r, struct rgroup *g) {
     struct tally sum = {0};
     struct rtopic *t = NULL;
@@ -261,10 +302,14 @@ static void group_judge(struct reader *r, struct rgroup *g) {
             t = topics_find(r, g->next.v[i].topic);
         }
         row_judge(r, g, &g->next.v[i], t, &sum);
+        lag_add(g->next.sum, &g->next.v[i]);
     }
     int64_t now = wire_now_us(), before = g->lag.v;
     bool had = g->lag.state == VALUE_KNOWN;
-    arena_fini(&g->rows.arena);
+    if (g->rows.history != NULL)
+        *g->next.history = *g->rows.history;
+    bool other_topics = !same_topics(&g->rows, &g->next);
+    shared_unref(g->rows.in);
     g->rows = g->next;
     g->next = (struct rrows){0};
     g->phase = GROUP_IDLE;
@@ -276,14 +321,14 @@ static void group_judge(struct reader *r, struct rgroup *g) {
     else
         g->lag = (struct value){sum.lag, now, VALUE_KNOWN};
     if (g->lag.state == VALUE_KNOWN)
-        history_push(&g->history, (double)sum.lag);
+        history_push(g->rows.history, (double)sum.lag);
     g->in = sum.rated ? (struct rate){sum.in, VALUE_KNOWN} : (struct rate){0, VALUE_WANTED};
     if (g->n_summed != sum.n_commits)
         g->commits_sum = (struct steps){0};
     g->n_summed = sum.n_commits;
     steps_take(&g->commits_sum, sum.commits, g->commits_us);
     group_trouble(g, before, had, sum.lost, sum.ahead);
-    r->group_topics_changed = true;
+    r->group_topics_changed |= other_topics;
 }
 
 void groups_judge(struct reader *r, bool all) {
@@ -302,11 +347,7 @@ static void count_topic_groups(struct reader *r) {
         r->topics_sorted[i]->n_groups = 0;
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct rgroup *g = r->groups_sorted[i];
-        const uint8_t *name = NULL;
-        for (int32_t k = 0; k < g->rows.n; k++) {
-            if (g->rows.v[k].topic.p == name)
-                continue;
-            name = g->rows.v[k].topic.p;
+        for (int32_t k = 0; k < g->rows.n; k = topic_after(&g->rows, k)) {
             struct rtopic *t = topics_find(r, g->rows.v[k].topic);
             if (t != NULL)
                 t->n_groups++;

@@ -1,6 +1,7 @@
 /* From the reader's working picture to an immutable snapshot.  Everything is
- * copied into the snapshot's arena in one pass, names once; nothing in it points
- * back.  Thread: the client's. */
+ * copied into the snapshot's arena in one pass, names once, but for the members and
+ * rows of groups: those are replaced as a whole and never changed, so that snapshots
+ * share them.  Nothing points back.  Thread: the client's. */
 #include "core/client/internal.h"
 
 #include <stdlib.h>
@@ -130,62 +131,25 @@ static void topics_copy(struct reader *r, struct snapshot *s) {
 
 /* ---- groups ---- */
 
-static const struct model_member *members_copy(struct arena *a, const struct rgroup *g) {
-    struct model_member *v = copy(a, g->members, (size_t)g->n_members, sizeof *v);
-    for (int32_t i = 0; v != NULL && i < g->n_members; i++) {
-        v[i].id = arena_dup(a, v[i].id);
-        v[i].client_id = arena_dup(a, v[i].client_id);
-        v[i].host = arena_dup(a, v[i].host);
-        v[i].instance_id = arena_dup(a, v[i].instance_id);
-        struct model_assigned *as = copy(a, v[i].assigned.v, (size_t)v[i].assigned.n, sizeof *as);
-        const uint8_t *from = NULL;
-        struct slice topic = SLICE_NULL;
-        for (int32_t k = 0; as != NULL && k < v[i].assigned.n; k++) {
-            if (as[k].topic.p != from) {
-                from = as[k].topic.p;
-                topic = arena_dup(a, as[k].topic);
-            }
-            as[k].topic = topic;
-        }
-        v[i].assigned.v = as;
-    }
-    return v;
-}
-
-static struct model_lag *rows_copy(struct arena *a, const struct rgroup *g) {
-    struct model_lag *v = copy(a, g->rows.v, (size_t)g->rows.n, sizeof *v);
-    const uint8_t *from = NULL;
-    struct slice topic = SLICE_NULL;
-    for (int32_t i = 0; v != NULL && i < g->rows.n; i++) {
-        if (v[i].topic.p != from) {
-            from = v[i].topic.p;
-            topic = arena_dup(a, v[i].topic);
-        }
-        v[i].topic = topic;
-        if (v[i].metadata.n > 0)
-            v[i].metadata = arena_dup(a, v[i].metadata);
-        else if (v[i].metadata.p != NULL)
-            v[i].metadata = SLICE("");
-        /* A member of an older description may be gone. */
-        if (v[i].member >= g->n_members)
-            v[i].member = -1;
-    }
-    return v;
-}
-
 /* What only the coordinator knows, is not known while that one is silent. */
-static void group_silence(struct arena *a, struct model_group *to, struct model_lag *rows, const char *why) {
+static void group_silence(struct arena *a, struct model_group *to, const char *why) {
+    struct model_lag *rows = copy(a, to->rows.v, (size_t)to->rows.n, sizeof *rows);
+    struct lag_sum *sum = arena_zalloc(a, sizeof *sum);
     to->why = arena_printf(a, "its coordinator is away: %s", why);
     to->state = SLICE_NULL;
     to->lag.state = to->n_members.state = VALUE_FAILED;
     to->in.state = to->out.state = VALUE_FAILED;
     if (to->trouble == TROUBLE_NONE)
         to->trouble = TROUBLE_SOON;
-    for (int32_t i = 0; rows != NULL && i < to->rows.n; i++) {
+    to->rows.n = rows != NULL && sum != NULL ? to->rows.n : 0;
+    for (int32_t i = 0; i < to->rows.n; i++) {
         rows[i].kind = LAG_UNKNOWN;
         rows[i].committed = rows[i].lag = -1;
         rows[i].lost = rows[i].ahead = 0;
+        lag_add(sum, &rows[i]);
     }
+    to->rows.v = rows;
+    to->sum = to->rows.n > 0 ? sum : NULL;
 }
 
 static void group_copy(struct snapshot *s, struct model_group *to, const struct rgroup *g) {
@@ -213,21 +177,23 @@ static void group_copy(struct snapshot *s, struct model_group *to, const struct 
         to->lag.state = unknown;
     if (g->error != 0)
         to->trouble = TROUBLE_BAD;
-    to->members.v = members_copy(a, g);
-    to->members.n = to->members.v != NULL ? g->n_members : 0;
-    struct model_lag *rows = rows_copy(a, g);
-    to->rows.v = rows;
-    to->rows.n = rows != NULL ? g->rows.n : 0;
-    to->history = history_copy(a, &g->history);
+    to->members.v = g->members;
+    to->members.n = g->n_members;
+    to->rows.v = g->rows.v;
+    to->rows.n = g->rows.n;
+    to->sum = g->rows.n > 0 ? g->rows.sum : NULL;
+    to->history = g->rows.history != NULL && g->rows.history->n > 0 ? g->rows.history : NULL;
+    snapshot_share(s, g->members_in);
+    snapshot_share(s, g->rows.in);
     if (g->coordinator != NULL && reader_is_silent(g->coordinator))
-        group_silence(a, to, rows, g->coordinator->why);
+        group_silence(a, to, g->coordinator->why);
     if (to->trouble != TROUBLE_NONE)
         s->groups_trouble++;
 }
 
 static void groups_copy(struct reader *r, struct snapshot *s) {
     struct model_group *v = arena_alloc(&s->arena, r->n_groups * sizeof *v);
-    if (v == NULL)
+    if (v == NULL || !snapshot_shares(s, 2 * r->n_groups))
         return;
     for (size_t i = 0; i < r->n_groups; i++)
         group_copy(s, &v[i], r->groups_sorted[i]);

@@ -201,7 +201,7 @@ static void topics_take(struct reader *r, struct metadata_resp *m) {
             t = mem_zalloc(sizeof *t);
             t->name = mem_dup(from->name);
             HASH_ADD_KEYPTR(hh, r->topics, t->name.p, t->name.n, t);
-            r->topics_resort = true;
+            r->topics_resort = r->group_topics_changed = true;
             if (r->topics_known)
                 change_say(r->client, LOG_INFO, "topic %s was created", change_name(t->name, name));
         }

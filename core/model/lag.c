@@ -29,6 +29,14 @@ void lag_judge(struct model_lag *row, bool upper_bound) {
     }
 }
 
+void lag_add(struct lag_sum *sum, const struct model_lag *row) {
+    sum->rows++;
+    sum->kinds[row->kind]++;
+    sum->lag += row->lag > 0 ? row->lag : 0;
+    sum->lost += row->kind == LAG_BELOW_START ? row->lost : 0;
+    sum->ahead += row->kind == LAG_BEYOND_END ? row->ahead : 0;
+}
+
 const char *lag_kind_name(enum lag_kind k) {
     switch (k) {
     case LAG_UNKNOWN: return "unknown";

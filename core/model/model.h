@@ -3,7 +3,7 @@
  * The client thread builds a snapshot and publishes it; the screen and the
  * script commands only read.  Names and texts in it are raw foreign bytes: they
  * pass text_sanitize before they are shown.  A snapshot is reference-counted
- * (atomic); everything in it lives in its own arena and dies with it. */
+ * (atomic); everything in it lives in its own arena, or in what it shares, and dies with it. */
 #ifndef WEIR_MODEL_MODEL_H
 #define WEIR_MODEL_MODEL_H
 
@@ -105,6 +105,11 @@ struct model_lag {
     int32_t member;                 /* index into members, -1 none */
     struct slice metadata;
 };
+/* Rows of one group, or of one of its topics. */
+struct lag_sum {
+    int32_t rows, kinds[LAG_UPPER_BOUND + 1];
+    int64_t lag, lost, ahead;
+};
 struct model_member {
     struct slice id, client_id, host, instance_id;
     struct { int32_t n; const struct model_assigned { struct slice topic; int32_t partition; } *v; } assigned;
@@ -118,6 +123,7 @@ struct model_group {
     struct value n_members, n_topics, lag;
     struct { int32_t n; const struct model_member *v; } members;
     struct { int32_t n; const struct model_lag *v; } rows;   /* by topic, partition */
+    const struct lag_sum *sum;      /* of the rows; NULL: none */
     struct rate in, out;            /* of its topics; of its commits */
     const struct history *history;  /* of its lag */
     int64_t at_us;                  /* offsets read */
@@ -126,9 +132,19 @@ struct model_group {
 enum link_state { LINK_CONNECTING, LINK_UP, LINK_DOWN };
 struct model_api { int16_t key, min, max; };
 
+/* What does not change from one snapshot to the next, thousands of rows, is not copied into each: they hold it
+ * together, and the last holder frees it.  From the time that a snapshot has it, nothing in it changes. */
+struct shared {
+    atomic_int refs;
+    struct arena arena;
+};
+struct shared *shared_new(size_t cap_bytes, size_t first_bytes);    /* first_bytes 0: not known */
+void shared_unref(struct shared *s);    /* NULL: nothing */
+
 struct snapshot {
     atomic_int refs;
     struct arena arena;
+    struct { int32_t n; struct shared **v; } shared;
     uint64_t serial;                /* grows with each snapshot */
     int64_t at_us;                  /* monotonic time of the newest answer in it */
     int64_t interval_us;            /* refresh interval: older than twice is stale */
@@ -159,11 +175,15 @@ struct snapshot {
 struct snapshot *snapshot_new(void);
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot *s);
+/* While it is built: room for so many, then each one; NULL: nothing.  False: no room within the cap. */
+bool snapshot_shares(struct snapshot *s, size_t n);
+void snapshot_share(struct snapshot *s, struct shared *part);
 const struct model_topic *snapshot_topic(const struct snapshot *s, struct slice name);   /* NULL: not there */
 const struct model_group *snapshot_group(const struct snapshot *s, struct slice id);
 /* Lag by the rules of DESIGN.md 6, from committed (-1: no commit), start and end (-1: not known);
  * fills kind, lag, lost and ahead.  upper_bound: the topic is compacted or transactional. */
 void lag_judge(struct model_lag *row, bool upper_bound);
+void lag_add(struct lag_sum *sum, const struct model_lag *row);
 const char *lag_kind_name(enum lag_kind k);   /* exact no_commit unknown below_start beyond_end upper_bound */
 
 #endif

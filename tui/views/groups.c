@@ -46,13 +46,8 @@ struct lag_sum group_lag_sum(const struct model_group *g, struct slice topic) {
     struct lag_sum sum = {0};
     for (int32_t i = 0; i < g->rows.n; i++) {
         const struct model_lag *row = &g->rows.v[i];
-        if (topic.p && !slice_eq(topic, row->topic))
-            continue;
-        sum.rows++;
-        sum.kinds[row->kind]++;
-        sum.lag += row->lag > 0 ? row->lag : 0;
-        sum.lost += row->kind == LAG_BELOW_START ? row->lost : 0;
-        sum.ahead += row->kind == LAG_BEYOND_END ? row->ahead : 0;
+        if (slice_eq(topic, row->topic))
+            lag_add(&sum, row);
     }
     return sum;
 }
@@ -85,9 +80,8 @@ void lag_sum_cell(const struct lag_sum *sum, const struct look_env *env, int w, 
 
 static void get_lag(const void *row, const struct look_env *env, struct out_cell *out) {
     const struct model_group *g = row;
-    if (g->rows.n > 0) {
-        struct lag_sum sum = group_lag_sum(g, SLICE_NULL);
-        lag_sum_cell(&sum, env, 12, out);
+    if (g->sum) {
+        lag_sum_cell(g->sum, env, 12, out);
         out->at_us = g->at_us;
         return;
     }

@@ -4,11 +4,7 @@
 
 #include "tui/views/view.h"
 
-struct lag_sum {
-    int32_t rows, kinds[LAG_UPPER_BOUND + 1];
-    int64_t lag, lost, ahead;
-};
-struct lag_sum group_lag_sum(const struct model_group *g, struct slice topic);   /* topic null: all */
+struct lag_sum group_lag_sum(const struct model_group *g, struct slice topic);   /* of one topic */
 void lag_sum_cell(const struct lag_sum *sum, const struct look_env *env, int w, struct out_cell *out);
 void lag_cell(const struct model_lag *row, const struct look_env *env, struct out_cell *out);
 void group_state_cell(const struct model_group *g, struct out_cell *out);
