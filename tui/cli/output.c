@@ -86,38 +86,32 @@ static void print_cell(struct buf *line, const char *s, int width, bool right, b
         buf_printf(line, "%*s", (right ? 0 : pad) + 2, "");
 }
 
-static void print_line(struct out *o, const char *const *cells, const int *width, size_t last) {
+/* Of the titles where cell is NULL; returns the cell after the line. */
+static const char *print_line(struct out *o, const char *cell, size_t last) {
     buf_clear(&o->line);
-    for (size_t i = 0; i <= last; i++)
-        if (o->columns[i].title != NULL)
-            print_cell(&o->line, cells != NULL ? cells[i] : o->columns[i].title, width[i], o->columns[i].right,
-                       i == last);
+    for (size_t i = 0; i <= last; i++) {
+        const char *title = o->columns[i].title;
+        if (title == NULL)
+            continue;
+        print_cell(&o->line, cell != NULL ? cell : title, o->width[i], o->columns[i].right, i == last);
+        if (cell != NULL)
+            cell += strlen(cell) + 1;
+    }
     buf_puts(&o->line, "\n");
     out_put(buf_slice(&o->line));
+    return cell;
 }
 
 static void print_table(struct out *o) {
-    size_t n = o->n_columns, last = 0;
-    int *width = mem_zalloc(n * sizeof *width);
+    size_t last = o->n_columns - 1;
+    const char *cell = (const char *)o->cells.p;
+    while (last > 0 && o->columns[last].title == NULL)
+        last--;
     out_puts(o->printed ? "\n" : "");
     o->printed = true;
-    for (size_t i = 0; i < n; i++)
-        if (o->columns[i].title != NULL) {
-            width[i] = columns_of(o->columns[i].title);
-            last = i;
-        }
-    for (size_t i = 0; i < o->n_cells; i++)
-        if (columns_of(o->cells[i]) > width[i % n])
-            width[i % n] = columns_of(o->cells[i]);
-    print_line(o, NULL, width, last);
-    for (size_t row = 0; row + n <= o->n_cells; row += n)
-        print_line(o, (const char *const *)&o->cells[row], width, last);
-    for (size_t i = 0; i < o->n_cells; i++)
-        free(o->cells[i]);
-    free(o->cells);
-    free(width);
-    o->cells = NULL;
-    o->n_cells = 0;
+    print_line(o, NULL, last);
+    for (size_t row = 0; row < o->n_rows; row++)
+        cell = print_line(o, cell, last);
 }
 
 /* ---- sections ---- */
@@ -132,10 +126,13 @@ static void finish_section(struct out *o) {
     weir_assert(o->column == 0);
     if (o->columns == NULL)
         return;
-    if (o->format == FORMAT_TABLE && (o->n_cells > 0 || !o->named))
+    if (o->format == FORMAT_TABLE && (o->n_rows > 0 || !o->named))
         print_table(o);
     else if (o->format == FORMAT_JSON && !o->stream)
         out_puts(o->n_rows > 0 ? "\n]" : "]");
+    buf_fini(&o->cells);
+    free(o->width);
+    o->width = NULL;
 }
 
 static void begin_section(struct out *o, const char *name, const struct out_column *columns, size_t n) {
@@ -144,6 +141,9 @@ static void begin_section(struct out *o, const char *name, const struct out_colu
     o->n_columns = n;
     o->n_rows = 0;
     o->named = name != NULL;
+    o->width = mem_zalloc(n * sizeof *o->width);
+    for (size_t i = 0; i < n; i++)
+        o->width[i] = columns[i].title != NULL ? columns_of(columns[i].title) : 0;
     buf_clear(&o->line);
     if (o->format == FORMAT_JSON && o->named)
         buf_printf(&o->line, "%s\"%s\": [", o->begun ? ",\n" : "{", name);
@@ -189,12 +189,14 @@ static void finish_row(struct out *o) {
 }
 
 static void keep_cell(struct out *o, struct slice text) {
-    struct buf safe = {0};
-    cli_sanitize(&safe, text, CELL_MAX);
-    if ((o->n_cells & (o->n_cells - 1)) == 0)
-        o->cells = mem_realloc(o->cells, (o->n_cells == 0 ? 1 : 2 * o->n_cells) * sizeof *o->cells);
-    o->cells[o->n_cells++] = mem_strndup(buf_slice(&safe));
-    buf_fini(&safe);
+    size_t begin = o->cells.n;
+    if (o->columns[o->column].title == NULL)
+        return;
+    cli_sanitize(&o->cells, text, CELL_MAX);
+    buf_put_u8(&o->cells, 0);
+    int width = columns_of((const char *)o->cells.p + begin);
+    if (width > o->width[o->column])
+        o->width[o->column] = width;
 }
 
 /* The next cell: `json` is its JSON, NULL where `text` is a string. */
