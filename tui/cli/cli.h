@@ -59,6 +59,11 @@ void cli_print_options(FILE *out, unsigned groups);
 void cli_sanitize(struct buf *out, struct slice s, size_t max_bytes);
 /* "weir: TEXT" on stderr, sanitised. */
 void cli_complain(const char *format, ...) WEIR_PRINTF(1, 2);
+/* Complaints that thousands of things may give cause for: the first three are said, the others counted. */
+struct complaints { size_t n; };
+void complaints_add(struct complaints *c, const char *format, ...) WEIR_PRINTF(2, 3);
+/* "... and N more groups like these", where what is "group"; true when there was none at all. */
+bool complaints_end(const struct complaints *c, const char *what);
 /* True when the user agreed: --yes, or typed `name` at the terminal. Complains otherwise. */
 bool cli_confirmed(const struct cli_options *o, const char *what, const char *name);
 

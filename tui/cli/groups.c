@@ -137,22 +137,19 @@ static bool is_half_known(const struct model_group *g) {
 /* False: a group was not, or not wholly, read; it is told with its reason. */
 static bool print_groups(struct look *l, print_fn *print) {
     const struct snapshot *now = l->s.snapshot;
-    bool good = true;
+    struct complaints c = {0};
     for (int32_t i = 0; i < now->groups.n; i++) {
         const struct model_group *g = &now->groups.v[i];
         if (!names_have(&l->names, g->id))
             continue;
         print(l, g);
         if (g->error != 0)
-            cli_complain("group %.*s: %.*s", SLICE_ARG(g->id), SLICE_ARG(g->why));
+            complaints_add(&c, "group %.*s: %.*s", SLICE_ARG(g->id), SLICE_ARG(g->why));
         else if (is_half_known(g))
-            cli_complain("group %.*s: not all of it is known%s%.*s", SLICE_ARG(g->id), g->why.n > 0 ? ": " : "",
-                         SLICE_ARG(g->why));
-        else
-            continue;
-        good = false;
+            complaints_add(&c, "group %.*s: not all of it is known%s%.*s", SLICE_ARG(g->id), g->why.n > 0 ? ": " : "",
+                           SLICE_ARG(g->why));
     }
-    return good;
+    return complaints_end(&c, "group");
 }
 
 /* A broker that does not answer may coordinate groups that nobody else knows. */

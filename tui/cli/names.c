@@ -17,6 +17,10 @@ static bool compile(regex_t *out, const char *word) {
     return false;
 }
 
+static int by_name(const void *a, const void *b) {
+    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
+
 bool names_init(struct names *names, const struct cli_options *o) {
     const struct opt_words *w = &o->arguments;
     *names = (struct names){.words = w};
@@ -31,6 +35,8 @@ bool names_init(struct names *names, const struct cli_options *o) {
             return false;
         }
     }
+    if (names->patterns == NULL)
+        qsort(names->v, names->n, sizeof *names->v, by_name);
     return true;
 }
 
@@ -48,20 +54,33 @@ static bool matches(const regex_t *pattern, struct slice name) {
     return regexec(pattern, name.p != NULL ? (const char *)name.p : "", 1, &at, REG_STARTEND) == 0;
 }
 
+static bool have_word(struct names *names, struct slice name) {
+    const struct slice *at = bsearch(&name, names->v, names->n, sizeof *names->v, by_name);
+    if (at == NULL)
+        return false;
+    size_t i = (size_t)(at - names->v);
+    while (i > 0 && slice_eq(names->v[i - 1], name))
+        i--;
+    for (; i < names->n && slice_eq(names->v[i], name); i++) /* who is named twice */
+        names->found[i] = true;
+    return true;
+}
+
 bool names_have(struct names *names, struct slice name) {
     bool any = names->n == 0;
+    if (names->patterns == NULL)
+        return any || have_word(names, name);
     for (size_t i = 0; i < names->n; i++)
-        if (names->patterns != NULL ? matches(&names->patterns[i], name) : slice_eq(name, names->v[i]))
+        if (matches(&names->patterns[i], name))
             any = names->found[i] = true;
     return any;
 }
 
 bool names_all_found(const struct names *names, const char *what) {
-    bool all = true;
+    struct complaints c = {0};
     for (size_t i = 0; i < names->n; i++)
-        if (!names->found[i]) {
-            cli_complain(names->patterns != NULL ? "no %s matches %s" : "no %s %s here", what, names->words->v[i]);
-            all = false;
-        }
-    return all;
+        if (!names->found[i])
+            complaints_add(&c, names->patterns != NULL ? "no %s matches %.*s" : "no %s %.*s here", what,
+                           SLICE_ARG(names->v[i]));
+    return complaints_end(&c, what);
 }

@@ -9,9 +9,9 @@
 
 struct names {
     const struct opt_words *words;
-    struct slice *v;                  /* the words */
+    struct slice *v;                  /* the words, sorted unless they are patterns */
     regex_t *patterns;                /* NULL: they are names */
-    bool *found;                      /* names_have was true for it */
+    bool *found;                      /* by v: names_have was true for it */
     size_t n;
 };
 /* False after a complaint. */

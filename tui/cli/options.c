@@ -44,16 +44,38 @@ void cli_sanitize(struct buf *out, struct slice s, size_t max_bytes) {
     buf_fini(&wide);
 }
 
-void cli_complain(const char *format, ...) {
+static void complain(const char *format, va_list args) WEIR_PRINTF(1, 0);
+static void complain(const char *format, va_list args) {
     struct buf raw = {0}, safe = {0};
-    va_list args;
-    va_start(args, format);
     buf_vprintf(&raw, format, args);
-    va_end(args);
     cli_sanitize(&safe, buf_slice(&raw), 4096);
     fprintf(stderr, "weir: %.*s\n", (int)safe.n, safe.n > 0 ? (const char *)safe.p : "");
     buf_fini(&raw);
     buf_fini(&safe);
+}
+
+void cli_complain(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    complain(format, args);
+    va_end(args);
+}
+
+#define COMPLAINTS_MAX 3
+
+void complaints_add(struct complaints *c, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    if (c->n++ < COMPLAINTS_MAX)
+        complain(format, args);
+    va_end(args);
+}
+
+bool complaints_end(const struct complaints *c, const char *what) {
+    if (c->n > COMPLAINTS_MAX)
+        cli_complain("... and %zu more %s%s like these", c->n - COMPLAINTS_MAX, what,
+                     c->n > COMPLAINTS_MAX + 1 ? "s" : "");
+    return c->n == 0;
 }
 
 static enum err read_format(struct cli_options *o, struct error *e) {

@@ -39,7 +39,7 @@ static bool offsets_are_here(struct session *s, void *ctx) {
 /* False when offsets of a topic that is asked for are not known; says which, and why. */
 static bool all_known(struct look *l) {
     const struct snapshot *now = l->s.snapshot;
-    int unknown = 0;
+    struct complaints unknown = {0};
     for (int32_t i = 0; i < now->topics.n; i++) {
         const struct model_topic *t = &now->topics.v[i];
         if (t->messages.state != VALUE_FAILED || t->error != 0 || !is_asked(l, t))
@@ -48,17 +48,13 @@ static bool all_known(struct look *l) {
         for (int32_t k = 0; k < t->n_partitions; k++)
             if (t->partitions[k].leader < 0 && n++ == 0)
                 first = t->partitions[k].index;
-        if (++unknown > 3)
-            continue;
         if (n > 0)
-            cli_complain("topic %.*s: %d of its partitions have no leader, the first is %d", SLICE_ARG(t->name), (int)n,
-                         (int)first);
+            complaints_add(&unknown, "topic %.*s: %d of its partitions have no leader, the first is %d",
+                           SLICE_ARG(t->name), (int)n, (int)first);
         else
-            cli_complain("topic %.*s: not all of its offsets are known", SLICE_ARG(t->name));
+            complaints_add(&unknown, "topic %.*s: not all of its offsets are known", SLICE_ARG(t->name));
     }
-    if (unknown > 3)
-        cli_complain("... and %d more topics like these", unknown - 3);
-    return unknown == 0;
+    return complaints_end(&unknown, "topic");
 }
 
 static const struct out_column list_columns[] = {
