@@ -166,6 +166,7 @@ static void action_finish(struct client *c, struct action *a) {
     a->event = NULL;
     ev->ok = !a->failed;
     ev->took_us = wire_now_us() - a->started_us;
+    client_places_sort(ev->places, ev->n_places);
     if (ev->ok && ev->text == NULL) {
         struct buf line = {0};
         buf_printf(&line, "%s %s", action_done_what(a), change_name(slice_cstr(a->name), name));

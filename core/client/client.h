@@ -80,8 +80,12 @@ struct client_event {
     int64_t wall_ms;                  /* when */
     int log_level;
     struct client_config_row *configs; size_t n_configs;  /* ACTION_DESCRIBE_CONFIGS */
-    struct client_place *places; size_t n_places;         /* ACTION_OFFSETS_AT_TIME */
+    struct client_place *places; size_t n_places;         /* ACTION_OFFSETS_AT_TIME: by topic and partition */
 };
+void client_places_sort(struct client_place *v, size_t n);
+/* In what is sorted; NULL: not there. */
+const struct client_place *client_place_find(const struct client_place *v, size_t n, struct slice topic,
+                                             int32_t partition);
 /* The oldest event, NULL when there is none; client_event_free it. */
 struct client_event *client_next_event(struct client *c);
 void client_event_free(struct client_event *ev);

@@ -10,6 +10,8 @@
  * it is looked at never appears to be beyond the end.  Pure. */
 #include "core/model/model.h"
 
+#include <stdlib.h>
+
 void lag_judge(struct model_lag *row, bool upper_bound) {
     row->lag = -1;
     row->lost = row->ahead = 0;
@@ -27,6 +29,24 @@ void lag_judge(struct model_lag *row, bool upper_bound) {
         row->lag = row->end - row->committed;
         row->kind = upper_bound && row->lag > 0 ? LAG_UPPER_BOUND : LAG_EXACT;
     }
+}
+
+static int by_partition(const void *a, const void *b) {
+    const struct model_lag *x = a, *y = b;
+    int order = slice_cmp(x->topic, y->topic);
+    if (order == 0)
+        order = (x->partition > y->partition) - (x->partition < y->partition);
+    return order != 0 ? order : (x->at_us < y->at_us) - (x->at_us > y->at_us);
+}
+
+size_t lags_unite(struct model_lag *v, size_t n) {
+    size_t kept = 0;
+    if (n > 0)
+        qsort(v, n, sizeof *v, by_partition);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || v[kept - 1].partition != v[i].partition || !slice_eq(v[kept - 1].topic, v[i].topic))
+            v[kept++] = v[i];
+    return kept;
 }
 
 void lag_add(struct lag_sum *sum, const struct model_lag *row) {

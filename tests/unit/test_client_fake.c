@@ -399,6 +399,32 @@ static void test_action(void **state) {
     fake_stop(&f);
 }
 
+/* Whatever the order of the questions: the answers stand by topic and partition. */
+static void test_offsets_at_time(void **state) {
+    (void)state;
+    struct fake f = {.start = 5, .end = 9};
+    fake_start(&f);
+    struct client *c = client_to(f.port, true);
+    const struct client_offset asked[] = {{"alpha", 2, -2}, {"alpha", 0, -1}, {"alpha", 1, -2}};
+    client_act(c, &(struct client_action){
+                      .kind = ACTION_OFFSETS_AT_TIME, .name = "crew", .offsets = asked, .n_offsets = 3});
+    struct client_event *ev = wait_event(c, EVENT_ACTION, NULL);
+    assert_true(ev->ok);
+    assert_int_equal(ev->n_places, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(ev->places[i].partition, i);
+        const struct client_place *p =
+            client_place_find(ev->places, ev->n_places, slice_cstr(asked[i].topic), asked[i].partition);
+        assert_non_null(p);
+        assert_int_equal(p->offset, asked[i].offset == -2 ? 5 : 9);
+    }
+    assert_null(client_place_find(ev->places, ev->n_places, SLICE("alpha"), 3));
+    assert_null(client_place_find(ev->places, ev->n_places, SLICE("alph"), 0));
+    client_event_free(ev);
+    client_free(c);
+    fake_stop(&f);
+}
+
 static void test_action_without_cluster(void **state) {
     (void)state;
     struct client *c = client_to(fake_free_port(), true);
@@ -449,6 +475,7 @@ int main(void) {
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_once),
         cmocka_unit_test(test_action),
+        cmocka_unit_test(test_offsets_at_time),
         cmocka_unit_test(test_action_without_cluster),
         cmocka_unit_test(test_reconnect),
     };

@@ -81,11 +81,35 @@ static void test_steps(void **state) {
     assert_int_equal(s.rate.state, VALUE_WANTED);
 }
 
+/* Two snapshots and their maker hold the same rows; they go with the last of the three. */
+static void test_shared(void **state) {
+    (void)state;
+    struct shared *rows = shared_new(1024, 64);
+    struct snapshot *both[2];
+    char *text = arena_alloc(&rows->arena, 6);
+    memcpy(text, "alpha", 6);
+    for (int i = 0; i < 2; i++) {
+        both[i] = snapshot_new();
+        assert_true(snapshot_shares(both[i], 2));
+        snapshot_share(both[i], rows);
+        snapshot_share(both[i], NULL);
+        assert_int_equal(both[i]->shared.n, 1);
+    }
+    assert_int_equal(rows->refs, 3);
+    shared_unref(rows);
+    snapshot_unref(both[0]);
+    assert_int_equal(rows->refs, 1);
+    assert_string_equal(text, "alpha");
+    snapshot_unref(both[1]);
+    shared_unref(NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_push_keeps_the_newest),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test(test_find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,12 +126,10 @@ static bool wait_for_all(struct reset *r) {
 }
 
 static void rows_add(struct reset *r, struct model_lag row) {
-    for (size_t i = 0; i < r->n; i++)
-        if (r->rows[i].partition == row.partition && slice_eq(r->rows[i].topic, row.topic))
-            return;
     if (!topics_choose(r->s.options, row.topic, row.partition))
         return;
-    r->rows = mem_realloc(r->rows, (r->n + 1) * sizeof *r->rows);
+    if ((r->n & (r->n - 1)) == 0)       /* full, as it is at each power of two */
+        r->rows = mem_realloc(r->rows, (r->n == 0 ? 1 : 2 * r->n) * sizeof *r->rows);
     r->rows[r->n++] = row;
 }
 
@@ -163,6 +161,7 @@ static bool rows_choose(struct reset *r) {
                         });
         }
     }
+    r->n = lags_unite(r->rows, r->n);   /* the group's own are the newer ones: the others have no time */
     return true;
 }
 
@@ -190,12 +189,10 @@ static bool find_by_time(struct reset *r, struct arena *names) {
 
 /* Kafka's tools do the same: past the last record of that time is the end. */
 static int64_t target_by_time(const struct aim *a, const struct model_lag *row) {
-    for (size_t i = 0; a->found != NULL && i < a->found->n_places; i++) {
-        const struct client_place *p = &a->found->places[i];
-        if (p->partition == row->partition && slice_is(row->topic, p->topic))
-            return p->offset < 0 ? row->end : p->offset;
-    }
-    return -1;
+    const struct client_event *ev = a->found;
+    const struct client_place *p =
+        ev != NULL ? client_place_find(ev->places, ev->n_places, row->topic, row->partition) : NULL;
+    return p == NULL ? -1 : p->offset < 0 ? row->end : p->offset;
 }
 
 /* Where the row goes: inside the log, whatever was asked; -1 when its offsets are not known. */

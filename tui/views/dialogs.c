@@ -345,10 +345,9 @@ bool dialog_event(struct ui *u, const struct client_event *e) {
 
 /* No record that late: the end, as Kafka's own tool does. */
 static int64_t time_target(const struct time_search *s, const struct model_lag *row) {
-    for (size_t i = 0; s->here && i < s->n_places; i++)
-        if (s->places[i].partition == row->partition && slice_is(row->topic, s->places[i].topic))
-            return s->places[i].offset < 0 ? row->end : s->places[i].offset;
-    return -1;
+    const struct client_place *p =
+        s->here ? client_place_find(s->places, s->n_places, row->topic, row->partition) : NULL;
+    return !p ? -1 : p->offset < 0 ? row->end : p->offset;
 }
 
 static int64_t reset_target(const struct dialog *d, const struct model_lag *row, int to, int64_t value) {
