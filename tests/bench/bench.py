@@ -94,6 +94,28 @@ def rss_kib(pid):
     return 0
 
 
+def high_water_kib(pid):
+    """Of what runs now: wait4 would say at least what this process had when it forked."""
+    try:
+        with open(f'/proc/{pid}/status') as f:
+            return next((int(line.split()[1]) for line in f if line.startswith('VmHWM')), 0)
+    except OSError:
+        return 0
+
+
+def run_measured(command, **how):
+    """Runs it to its end: (exit code, seconds, CPU seconds, MiB at most)."""
+    begin, peak, ended = time.monotonic(), 0, 0
+    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, **how)
+    while ended == 0:
+        peak = max(peak, high_water_kib(p.pid))
+        ended, status, usage = os.wait4(p.pid, os.WNOHANG)
+        if ended == 0:
+            time.sleep(0.001)
+    p.returncode = os.waitstatus_to_exitcode(status)
+    return p.returncode, time.monotonic() - begin, usage.ru_utime + usage.ru_stime, peak / 1024
+
+
 def switches(pid):
     total = 0
     for task in os.listdir(f'/proc/{pid}/task'):

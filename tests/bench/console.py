@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measures weir's console beside htop and beside the Kafka consoles that are there, all in one run.
 
-usage: console.py WEIR [--peer NAME=PATH]... [--rows start,commands,keys,idle,tail,hostile] [--rounds N] [--quick]
-                  [--only NAME,...] [--sizes 80x24,...] [--broker HOST:PORT [--truth FILE] | --kafka] [--json FILE]
+usage: console.py WEIR [--peer NAME=PATH]... [--rows start,loading,commands,keys,idle,tail,hostile] [--rounds N] [--quick]
+                  [--only NAME,...] [--sizes 80x24,...] [--broker HOST:PORT [--truth FILE] | --kafka] [--groups N]
+                  [--json FILE]
 
 Peers (found on PATH or given by --peer): htop, yozf (yozefu), kaskade, kafkatop, kaf, kcat, and Apache Kafka's own
 tools, where tests/cluster/kafka has its jars.  A peer that is missing has no column.
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 
-from bench import Kafka, Weir
+from bench import Kafka, Weir, run_measured
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TERMMETER = os.path.join(HERE, '..', 'tools', 'termmeter')
@@ -232,43 +233,48 @@ class Bench:
             add('start: CPU-s until then, lag', t.get('lag_cpu', {}).get('sample', {}).get('cpu_s'))
             add('start: RSS peak, MiB', t['end']['sample']['hwm_kib'] / 1024)
 
+    def row_loading(self, first):
+        """Keys while the groups are still being read: as soon as their names are there."""
+        for side in [s for s in self.consoles() if s in ('weir', 'htop')]:
+            steps = [('', f'wait /{self.complete(side)}/ 90')]
+            if side == 'weir':
+                steps += [('', 'keys "2"'), ('', f'wait /Groups {self.n_groups:,}/ 60')]
+            key = 'j' if side == 'weir' else '<Down>'
+            _, t = self.meter(side, self.console(side), [*steps, ('keys', f'latency "{key}" {self.a.keys}'), *self.leave(side)])
+            if t['keys']:
+                self.results.add('groups being read: key to paint p50, ms', side, t['keys']['paint_done_ms']['p50'])
+                self.results.add('groups being read: key to paint p99, ms', side, t['keys']['paint_done_ms']['p99'])
+
     def command_lines(self, side):
         """What a script would call: (row, command, the lines that it must print at least)."""
         program, b = self.programs[side], self.address
         admin = 'org.apache.kafka.tools.'
         return {
             'weir': [('topics', [program, 'topics', 'list', '-b', b], self.n_topics),
-                     ('lag', [program, 'groups', 'list', '-b', b], self.n_groups)],
+                     ('lag', [program, 'groups', 'list', '-b', b], self.n_groups),
+                     ('rows', [program, 'groups', 'describe', '-b', b], self.n_groups)],
             'kaf': [('topics', [program, '-b', b, 'topics'], self.n_topics)],
             'kcat': [('topics', [program, '-b', b, '-L'], self.n_topics)],
             'kafkatop': [('lag', [program, '--kafka-broker', b, '--summary-json', '--all'], 1)],
             'kafka': [('topics', [program, '4.3.0', admin + 'TopicCommand', '--bootstrap-server', b, '--list'], self.n_topics),
-                      ('lag', [program, '4.3.0', admin + 'consumer.group.ConsumerGroupCommand', '--bootstrap-server', b,
+                      ('rows', [program, '4.3.0', admin + 'consumer.group.ConsumerGroupCommand', '--bootstrap-server', b,
                                '--describe', '--all-groups'], self.n_groups)]}[side]
 
     def row_commands(self, first):
         for side in [s for s in COMMANDS if s in self.programs]:
             for what, command, least in self.command_lines(side):
-                begin, peak = time.monotonic(), 0
                 with tempfile.TemporaryFile() as out:
-                    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL)
-                    ended = 0
-                    while ended == 0:
-                        peak = max(peak, high_water_kib(p.pid))
-                        ended, status, usage = os.wait4(p.pid, os.WNOHANG)
-                        if ended == 0:
-                            time.sleep(0.001)
-                    took = time.monotonic() - begin
-                    p.returncode = os.waitstatus_to_exitcode(status)
+                    code, took, cpu, peak = run_measured(command, stdout=out, stderr=subprocess.DEVNULL)
                     out.seek(0)
                     lines = out.read().count(b'\n')
-                if p.returncode != 0 or lines < least:
-                    self.results.note(f'{side}: {" ".join(command[1:4])} …: exit {p.returncode}, {lines} lines of {least}')
+                if code != 0 or lines < least:
+                    self.results.note(f'{side}: {" ".join(command[1:4])} …: exit {code}, {lines} lines of {least}')
                     continue
-                name = {'topics': 'command: list the topics', 'lag': 'command: lag of all groups'}[what]
+                name = {'topics': 'command: list the topics', 'lag': 'command: lag of all groups',
+                        'rows': 'command: every lag row'}[what]
                 self.results.add(f'{name}, ms', side, took * 1000)
-                self.results.add(f'{name}, CPU-s', side, usage.ru_utime + usage.ru_stime)
-                self.results.add(f'{name}, RSS MiB', side, peak / 1024)
+                self.results.add(f'{name}, CPU-s', side, cpu)
+                self.results.add(f'{name}, RSS MiB', side, peak)
 
     def scroll(self, view, rows, key, most=10**6):
         """Down to the last row of the window, so that each further key scrolls; then the keys that count: at most
@@ -417,15 +423,6 @@ class Bench:
             print(f'note: {text}')
 
 
-def high_water_kib(pid):
-    """Of what runs now: wait4 would say at least what this process had when it forked."""
-    try:
-        with open(f'/proc/{pid}/status') as f:
-            return next((int(line.split()[1]) for line in f if line.startswith('VmHWM')), 0)
-    except OSError:
-        return 0
-
-
 def number(value):
     if value is None:
         return '–'
@@ -442,7 +439,7 @@ def ratio(mine, other):
     return f'{mine / other:.2f}'
 
 
-ROWS = ('start', 'commands', 'keys', 'idle', 'tail', 'hostile')
+ROWS = ('start', 'loading', 'commands', 'keys', 'idle', 'tail', 'hostile')
 
 
 def main():
@@ -459,12 +456,15 @@ def main():
     p.add_argument('--broker', help='a filled cluster that runs already')
     p.add_argument('--truth', help='what fill-cluster wrote about it')
     p.add_argument('--kafka', action='store_true', help='Apache Kafka 4.3.0 instead of weir serve; its tools as one more peer')
+    p.add_argument('--groups', type=int, help='so many groups on 400 topics, instead of 506 on 2,000')
     p.add_argument('--fill', default='', help='options for fill-cluster')
     p.add_argument('--json', help='all values of all rounds, to a file')
     a = p.parse_args()
     if a.quick:
         a.rounds, a.keys, a.seconds = 1, 10, 8
     a.sizes, a.fill, a.only = a.sizes.split(','), a.fill.split(), [n for n in a.only.split(',') if n]
+    if a.groups:
+        a.fill = ['--topics', '400', '--groups', str(a.groups), *a.fill]
     a.peer = [x for x in a.peer if '=' in x or p.error(f'--peer {x}: wants NAME=PATH')]
     rows = a.rows.split(',')
     for name in rows:

@@ -5,7 +5,10 @@ TRUTH.json is what `../tools/fill-cluster -b HOST:PORT --truth TRUTH.json [--hol
 Apache Kafka or `weir serve`.  Asks weir once for all of its groups, as a script would, and compares
 committed, start, end, lag, kind, readable, lost and ahead of each row; then says what that took.
 Exit 0: all equal.  1: it prints what differs (the first five of each case)."""
-import json, resource, subprocess, sys, time
+import json, os, sys, tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'bench'))
+from bench import run_measured  # noqa: E402
 
 # The kinds that a case of fill-cluster may have: on a compacted topic the lag is an upper bound.
 KINDS = {'zero': ('exact',), 'behind': ('exact', 'upper_bound'), 'empty': ('exact',), 'no-commit': ('no_commit',),
@@ -14,23 +17,17 @@ KINDS = {'zero': ('exact',), 'behind': ('exact', 'upper_bound'), 'empty': ('exac
 NUMBERS = ('committed', 'start', 'end', 'lag', 'readable', 'lost', 'ahead')
 
 
-ONLY_NAMES = "import json, sys; print('\\n'.join(json.load(open(sys.argv[1], encoding='utf-8'))['groups']))"
-
-
-def ask(weir, address, path):
-    """The rows of all groups, and what asking for them cost (a child's RSS is never said to be less than its
-    parent's: so this process reads the truth afterwards, and the names by another)."""
-    names = subprocess.run([sys.executable, '-c', ONLY_NAMES, path], capture_output=True, text=True,
-                           check=True).stdout.splitlines()
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    p = subprocess.run([weir, 'groups', 'describe', '-b', address, '-o', 'json', '--', *names], capture_output=True,
-                       text=True, check=False)
-    after, took = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - began
-    if p.returncode != 0 or p.stderr:
-        print('exit code %d: %s' % (p.returncode, p.stderr[:500]))
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return p.stdout, p.returncode == 0, 'wall %.2f s, CPU %.3f s, RSS %.1f MiB' % (
-        took, cpu, after.ru_maxrss / 1024)
+def ask(weir, address, names):
+    """The rows of all groups, and what asking for them cost."""
+    with tempfile.TemporaryFile('w+', encoding='utf-8') as out, tempfile.TemporaryFile('w+') as err:
+        code, took, cpu, peak = run_measured([weir, 'groups', 'describe', '-b', address, '-o', 'json', '--', *names],
+                                             stdout=out, stderr=err)
+        out.seek(0)
+        err.seek(0)
+        complaints = err.read(500)
+        if code != 0 or complaints:
+            print('exit code %d: %s' % (code, complaints))
+        return json.load(out), code == 0, 'wall %.2f s, CPU %.3f s, RSS %.1f MiB' % (took, cpu, peak)
 
 
 def differs(row, want):
@@ -44,10 +41,10 @@ def differs(row, want):
 
 
 def main(weir, address, path):
-    text, fine, cost = ask(weir, address, path)
     with open(path, encoding='utf-8') as f:
         groups = json.load(f)['groups']
-    left = {(r['group'], r['topic'], r['partition']): r for r in json.loads(text)}
+    rows, fine, cost = ask(weir, address, list(groups))
+    left = {(r['group'], r['topic'], r['partition']): r for r in rows}
     n, bad, told = 0, 0, {}
     for group, topics in groups.items():
         for topic, partitions in topics.items():
