@@ -132,10 +132,13 @@ static void topics_copy(struct reader *r, struct snapshot *s) {
 /* ---- groups ---- */
 
 /* What only the coordinator knows, is not known while that one is silent. */
-static void group_silence(struct arena *a, struct model_group *to, const char *why) {
+static void group_silence(struct arena *a, struct model_group *to, const struct rbroker *b) {
+    int64_t since_us = b->silent_us != 0 ? b->silent_us : b->gone_us;
+    long long s = since_us != 0 ? (long long)((wire_now_us() - since_us) / 1000000) : 0;
     struct model_lag *rows = copy(a, to->rows.v, (size_t)to->rows.n, sizeof *rows);
     struct lag_sum *sum = arena_zalloc(a, sizeof *sum);
-    to->why = arena_printf(a, "its coordinator is away: %s", why);
+    to->why = s > 0 ? arena_printf(a, "its coordinator has been away for %lld s: %s", s, b->why)
+                    : arena_printf(a, "its coordinator is away: %s", b->why);
     to->state = SLICE_NULL;
     to->lag.state = to->n_members.state = VALUE_FAILED;
     to->in.state = to->out.state = VALUE_FAILED;
@@ -186,7 +189,7 @@ static void group_copy(struct snapshot *s, struct model_group *to, const struct 
     snapshot_share(s, g->members_in);
     snapshot_share(s, g->rows.in);
     if (g->coordinator != NULL && reader_is_silent(g->coordinator))
-        group_silence(a, to, g->coordinator->why);
+        group_silence(a, to, g->coordinator);
     if (to->trouble != TROUBLE_NONE)
         s->groups_trouble++;
 }

@@ -77,26 +77,28 @@ static void get_lag(const void *row, const struct look_env *env, struct out_cell
     lag_cell(&((const struct lag_row *)row)->lag, env, out);
 }
 
-static void offset_cell(int64_t v, struct out_cell *out) {
-    out->state = v < 0 ? VALUE_NONE : VALUE_KNOWN;
+/* without: what it is that there is none. */
+static void offset_cell(int64_t v, enum value_state without, struct out_cell *out) {
+    out->state = v < 0 ? without : VALUE_KNOWN;
     out->sort = (double)v;
     out->role = ROLE_number;
     fmt_group(out->text, v);
 }
 
 static void get_committed(const void *row, const struct look_env *env, struct out_cell *out) {
+    const struct model_lag *lag = &((const struct lag_row *)row)->lag;
     (void)env;
-    offset_cell(((const struct lag_row *)row)->lag.committed, out);
+    offset_cell(lag->committed, lag->kind == LAG_UNKNOWN ? VALUE_FAILED : VALUE_NONE, out);
 }
 
 static void get_end(const void *row, const struct look_env *env, struct out_cell *out) {
     (void)env;
-    offset_cell(((const struct lag_row *)row)->lag.end, out);
+    offset_cell(((const struct lag_row *)row)->lag.end, VALUE_FAILED, out);
 }
 
 static void get_start(const void *row, const struct look_env *env, struct out_cell *out) {
     (void)env;
-    offset_cell(((const struct lag_row *)row)->lag.start, out);
+    offset_cell(((const struct lag_row *)row)->lag.start, VALUE_FAILED, out);
 }
 
 static void get_topic(const void *row, const struct look_env *env, struct out_cell *out) {
