@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 """brokers.py WEIR [STORY...] - a console and its commands beside three brokers of Apache Kafka, one of which is
-killed or hung and comes back; and a group of three consumers, one of which is killed.
+killed or hung and comes back; and groups of three consumers under both protocols, one of which is killed, or the
+broker that coordinates them.
 
 Starts the cluster by kafka/start and stops it at the end.  Waits for what must come, never for a time.  The lag of
-the group is held against Apache Kafka's ConsumerGroupCommand, row by row.  Without Java, Maven or kcat: exit 77."""
+the groups is held against Apache Kafka's ConsumerGroupCommand, row by row.  Without Java, Maven or confluent-kafka,
+which fill-cluster fetches: exit 77."""
 import json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'pty'))
 from terminal import Terminal  # noqa: E402
 
+FILL = os.path.join(HERE, '..', 'tools', 'fill-cluster')
 LIMIT = 120                             # seconds that only a failure takes
+SESSION = 20                            # seconds until a member that is silent is taken out of its group
 WEIR = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ''
 VERSION = '4.3.0'
 
@@ -35,7 +39,9 @@ class Cluster:
         self.env = dict(os.environ, KAFKA_HEAP='320m', XDG_STATE_HOME=self.top, XDG_CONFIG_HOME=self.top,
                         XDG_DATA_HOME=self.top, TERM='xterm-256color', LC_ALL='C.UTF-8')
         try:
-            self.address = self.kafka('start', 'kraft', '3', str(free_base()), self.dir).split()[-1]
+            self.address = self.kafka('start', 'kraft', '3', str(free_base()), self.dir,
+                                      f'group.consumer.min.session.timeout.ms={SESSION}000',
+                                      f'group.consumer.session.timeout.ms={SESSION}000').split()[-1]
         except BaseException:
             self.end()
             raise
@@ -101,41 +107,140 @@ def weir_rows(c, group):
             for r in c.rows('groups', 'describe', group)}
 
 
+class Group:
+    """Members of a group under one of the two protocols, each a process that can be killed."""
+    # The states, as far as a narrow column has them, while a member owes an answer and another one waits for it.
+    BUSY = {'classic': 'Preparing', 'consumer': 'Reconcil|Assigning'}
+
+    def __init__(self, c, name, protocol, topic):
+        self.c, self.name, self.protocol, self.topic = c, f'{name}-{protocol}', protocol, topic
+        self.readers = []
+
+    def join(self, n=1):
+        for _ in range(n):
+            self.readers.append(subprocess.Popen(
+                [FILL, '-b', self.c.address, '--reader', self.name, self.topic, '--protocol', self.protocol, '--session',
+                 str(SESSION)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.c.env))
+
+    def listed(self):
+        """Its row of the list; {} while its coordinator is away."""
+        found = self.c.rows('groups', 'list', self.name, codes=(0, 1))
+        return found[0] if found else {}
+
+    def is_shared_by(self, n):
+        """Each partition belongs to one of n members, and each of them has some."""
+        members = self.c.rows('groups', 'describe', self.name, '--members', codes=(0, 1))
+        assert all(r.poll() in (None, -signal.SIGKILL) for r in self.readers), [r.poll() for r in self.readers]
+        have = [m['assignment'].removeprefix(self.topic + ':').split(',') for m in members if m['assignment']]
+        return len(members) == len(have) == n and sorted(sum(have, [])) == list('012345')
+
+    def settles(self, n):
+        until(f'{n} members of {self.name} share six partitions', lambda: self.is_shared_by(n))
+        until(f'{self.name} is stable', lambda: self.listed().get('group_state') == 'Stable')
+        assert self.listed()['group_type'].lower() == self.protocol, self.listed()
+
+    def has_lag(self, lag):
+        """All rows are exact, their sum is this, and Apache Kafka's tool says the same of each."""
+        def rows():
+            found = self.c.rows('groups', 'describe', self.name, codes=(0, 1))
+            return sum(r['lag'] or 0 for r in found) == lag and {r['kind'] for r in found} == {'exact'} and len(found) == 6
+        until(f'a lag of {lag} of {self.name}', rows)
+        ours, theirs = weir_rows(self.c, self.name), kafka_rows(self.c, self.name)
+        assert ours == theirs, (self.name, ours, theirs)
+
+    def leave(self):
+        for r in self.readers:
+            if r.poll() is None:
+                r.send_signal(signal.SIGCONT)
+                r.terminate()
+        for r in self.readers:
+            r.wait(LIMIT)
+
+
+def groups_reading(c, name, topic):
+    """A group of three under each protocol, which have read all of a topic of six partitions."""
+    c.weir('topics', 'create', topic, '--partitions', '6', '--replication', '3')
+    produce(c, topic, 6000)
+    groups = [Group(c, name, protocol, topic) for protocol in ('classic', 'consumer')]
+    for g in groups:
+        g.join(3)
+    for g in groups:
+        g.settles(3)
+        g.has_lag(0)
+    return groups
+
+
 def story_members(c):
-    c.weir('topics', 'create', 'orders', '--partitions', '6', '--replication', '3')
-    produce(c, 'orders', 6000)
-    readers = [subprocess.Popen(['kcat', '-b', c.address, '-G', 'settlement', '-q', '-X', 'auto.offset.reset=earliest',
-                                 '-X', 'session.timeout.ms=6000', '-X', 'auto.commit.interval.ms=200', 'orders'],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(3)]
+    """One of three members hangs while a fourth one comes, is killed, and the others take over."""
+    groups = groups_reading(c, 'settlement', 'orders')
     t = c.console()
     try:
-        def shared(n):
-            members = c.rows('groups', 'describe', 'settlement', '--members', codes=(0, 1))
-            return sum(m['partitions'] for m in members) == 6 and len(members) == n
-        until('three members share six partitions', lambda: shared(3))
         t.type('2')
-        t.wait(r'settlement.*Stable +3')
-        until('all is read', lambda: sum(r[2] or 0 for r in weir_rows(c, 'settlement').values()) == 0)
-        readers[0].kill()
-        until('two members share six partitions', lambda: shared(2))
-        t.wait(r'settlement.*Stable +2')
-        for r in readers[1:]:
-            r.send_signal(signal.SIGTERM)
-            r.wait()
+        for g in groups:
+            t.wait(rf'{g.name}.*Stable +3')
+            g.readers[0].send_signal(signal.SIGSTOP)
+            g.join()
+        for g in groups:
+            t.wait(rf'{g.name}.*({g.BUSY[g.protocol]})\S* +[34]')
+            until(f'{g.name} waits', lambda: re.match(g.BUSY[g.protocol], g.listed().get('group_state') or ''))
+        for g in groups:
+            g.readers[0].kill()
+        for g in groups:
+            g.settles(3)
+            t.wait(rf'{g.name}.*Stable +3')
+            g.has_lag(0)
+            g.leave()
         produce(c, 'orders', 777)
-        until('an empty group', lambda: [g for g in c.rows('groups', 'list', 'settlement') if g['group_state'] == 'Empty'])
-        ours, theirs = weir_rows(c, 'settlement'), kafka_rows(c, 'settlement')
-        assert ours == theirs and len(ours) == 6, (ours, theirs)
-        assert sum(r[2] for r in ours.values()) == 777, ours
-        t.wait(r'settlement +777 .*Empty')
+        for g in groups:
+            until(f'{g.name} is empty', lambda: g.listed()['group_state'] == 'Empty')
+            g.has_lag(777)
+            t.wait(rf'{g.name} +777 .*Empty')
         t.type('q')
         assert t.end() == 0
     finally:
         t.close()
-        for r in readers:
-            if r.poll() is None:
-                r.kill()
-            r.wait()
+        for g in groups:
+            g.leave()
+
+
+def story_coordinator(c):
+    """The broker that coordinates a group dies: what only it knows is unknown, until another one coordinates; back again,
+    all is exact."""
+    groups = groups_reading(c, 'clearing', 'trades')
+    asked = groups[1]
+    first = asked.listed()['coordinator']
+    t = c.console()
+    try:
+        t.type('2')
+        t.wait(rf'{asked.name}.*Stable +3')
+        t.type(f'/{asked.name}<Enter><Enter>')
+        t.wait(r'Partitions 6')
+        c.kill(first)
+        t.wait(r'its coordinator has been away for [1-9]\d* s: broker %d' % first)
+        t.wait(r'trades +0 +\? +\? +\d')                # neither the lag nor what was committed; the end is known
+        t.type('<Esc>')
+        t.wait(rf'{asked.name}.*\?')
+        t.type('<Esc>')                                 # no filter any more
+        t.wait(groups[0].name)
+        for g in groups:
+            g.settles(3)
+            t.wait(rf'{g.name}.*Stable +3')
+            assert g.listed()['coordinator'] != first, g.listed()
+        produce(c, 'trades', 600)
+        for g in groups:
+            g.has_lag(0)
+        c.again(first)
+        until('broker %d is back' % first, lambda: c.weir('cluster', codes=(0, 1)).returncode == 0)
+        for g in groups:
+            g.settles(3)
+            g.has_lag(0)
+            t.wait(rf'{g.name}.*Stable +3')
+        t.type('q')
+        assert t.end() == 0
+    finally:
+        t.close()
+        for g in groups:
+            g.leave()
 
 
 def controller_of(c):
@@ -208,11 +313,13 @@ def story_hung(c):
 def main():
     if not WEIR:
         sys.exit(__doc__)
-    for tool in ('java', 'mvn', 'kcat'):
+    for tool in ('java', 'mvn'):
         if shutil.which(tool) is None:
             print('skip: %s is missing' % tool)
             sys.exit(77)
-    stories = sys.argv[2:] or ['members', 'killed', 'hung']
+    if subprocess.run([FILL, '--help'], stdout=subprocess.DEVNULL, check=False).returncode == 77:
+        sys.exit(77)
+    stories = sys.argv[2:] or ['members', 'coordinator', 'killed', 'hung']
     c = Cluster()
     try:
         for name in stories:
