@@ -24,7 +24,7 @@ static void cell_from_value(const struct column *col, const struct value *v, con
     out->state = v->state;
     out->at_us = v->at_us;
     out->sort = (double)v->v;
-    if (v->state != VALUE_KNOWN)
+    if (v->state != VALUE_KNOWN || env->only_order)
         return;
     out->role = v->v == 0 ? ROLE_zero : ROLE_number;
     if (col->form == FORM_BYTES)
@@ -49,7 +49,7 @@ void column_cell(const struct column *col, const void *row, const struct look_en
         const struct rate *rate = (const struct rate *)(const void *)p;
         out->state = rate->state;
         out->sort = rate->v;
-        if (rate->state == VALUE_KNOWN)
+        if (rate->state == VALUE_KNOWN && !env->only_order)
             out->role = fmt_rate(out->text, rate->v, env->exact)[0] == '0' && !out->text[1] ? ROLE_zero : ROLE_number;
         break;
     }
@@ -62,7 +62,8 @@ void column_cell(const struct column *col, const void *row, const struct look_en
         int32_t v = *(const int32_t *)(const void *)p;
         out->sort = v;
         out->role = v == 0 ? ROLE_zero : ROLE_number;
-        fmt_count(out->text, v, col->width, env->exact);
+        if (!env->only_order)
+            fmt_count(out->text, v, col->width, env->exact);
         break;
     }
     case FROM_HISTORY:
@@ -151,6 +152,8 @@ static void table_sort(struct table *t, const struct look_env *env) {
         return;
     struct sort_key *keys = mem_alloc((size_t)t->n * sizeof *keys);
     struct sort_order order = {.descending = t->descending};
+    struct look_env bare = *env;
+    bare.only_order = true;
     for (int i = 0; i < t->n; i++) {
         const void *row = t->base + t->rows[i] * t->stride;
         keys[i] = (struct sort_key){.row = t->rows[i]};
@@ -159,7 +162,7 @@ static void table_sort(struct table *t, const struct look_env *env) {
             continue;
         }
         struct out_cell cell;
-        column_cell(col, row, env, &cell);
+        column_cell(col, row, &bare, &cell);
         keys[i].last = cell.state != VALUE_KNOWN;
         keys[i].number = cell.sort;
         keys[i].text = cell.foreign;

@@ -21,6 +21,7 @@ struct look_env {           /* what painting depends on besides the data */
     int64_t stale_us;       /* a value older than this is dimmed; 0: none is */
     bool exact;
     bool all_stale;         /* the cluster does not answer */
+    bool only_order;        /* rows are being sorted: numbers need no text */
 };
 struct out_cell {
     enum value_state state;

@@ -57,15 +57,18 @@ void lag_sum_cell(const struct lag_sum *sum, const struct look_env *env, int w, 
     int32_t told = sum->rows - sum->kinds[LAG_NO_COMMIT] - sum->kinds[LAG_UNKNOWN];
     out->sort = (double)(sum->lag + sum->lost);
     out->role = sum->lag + sum->lost == 0 ? ROLE_zero : ROLE_number;
+    bool none = sum->rows && sum->kinds[LAG_NO_COMMIT] == sum->rows;
+    if (!sum->lost && !none && sum->rows && told == 0)
+        out->state = VALUE_FAILED;
+    if (out->state == VALUE_FAILED || env->only_order)
+        return;
     fmt_count(number, sum->lag, w, env->exact);
     if (sum->lost) {
         snprintf(out->text, sizeof out->text, "%s▾%s", number, fmt_count(lost, sum->lost, 6, env->exact));
         out->role = ROLE_bad;
-    } else if (sum->rows && sum->kinds[LAG_NO_COMMIT] == sum->rows) {
+    } else if (none) {
         snprintf(out->text, sizeof out->text, "none");
         out->role = ROLE_dim;
-    } else if (sum->rows && told == 0) {
-        out->state = VALUE_FAILED;
     } else if (sum->ahead) {
         snprintf(out->text, sizeof out->text, "%s▴%s", number, fmt_count(lost, sum->ahead, 6, env->exact));
         out->role = ROLE_warn;
