@@ -93,7 +93,6 @@ struct rgroup {
     struct slice protocol_type, protocol;       /* heap */
     struct rbroker *coordinator;
     int16_t error;
-    char why[WHY_SIZE];
     enum want want;
     uint32_t listed;                /* groups_serial of its broker's list */
     enum group_phase phase;
@@ -116,7 +115,7 @@ struct rgroup {
         struct shared *in;
         struct model_lag *v;
         int32_t n, n_topics;
-        struct lag_sum *sum;
+        struct lag_sum sum;
         struct history *history;    /* of the lag */
     } rows, next;
     struct value lag;
@@ -127,6 +126,7 @@ struct rgroup {
     int32_t n_summed;
     struct rate in;
     enum trouble trouble;
+    char why[WHY_SIZE];             /* last: a snapshot reads all the rest of each group */
 };
 
 struct interest {                   /* a heap copy of struct client_interest */

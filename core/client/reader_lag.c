@@ -110,7 +110,7 @@ static void layout_topic(struct reader *r, struct layout *l, struct slice topic)
 /* The rows with all that they point at, in one piece that is as large as it must be: of many groups it is most of the
  * memory.  What lies in the commits' arena or in a member is copied, a topic's name once. */
 static void rows_keep(struct rgroup *g, const struct layout *l) {
-    size_t bytes = (size_t)l->n_rows * sizeof *l->rows + sizeof *g->next.history + sizeof *g->next.sum + 3 * 16;
+    size_t bytes = (size_t)l->n_rows * sizeof *l->rows + sizeof *g->next.history + 2 * 16;
     const uint8_t *from = NULL;
     for (int32_t i = 0; i < l->n_rows; i++) {
         bytes += l->rows[i].topic.p != from ? l->rows[i].topic.n + 16 : 0;
@@ -119,7 +119,6 @@ static void rows_keep(struct rgroup *g, const struct layout *l) {
     }
     g->next.in = shared_new(ROWS_CAP_BYTES, bytes < ROWS_CAP_BYTES ? bytes : 0);
     struct arena *a = &g->next.in->arena;
-    g->next.sum = arena_zalloc(a, sizeof *g->next.sum);
     g->next.history = arena_zalloc(a, sizeof *g->next.history);
     g->next.v = arena_alloc(a, (size_t)l->n_rows * sizeof *g->next.v);
     g->next.n = g->next.v != NULL ? l->n_rows : 0;
@@ -302,7 +301,7 @@ static void group_judge(struct reader *r, struct rgroup *g) {
             t = topics_find(r, g->next.v[i].topic);
         }
         row_judge(r, g, &g->next.v[i], t, &sum);
-        lag_add(g->next.sum, &g->next.v[i]);
+        lag_add(&g->next.sum, &g->next.v[i]);
     }
     int64_t now = wire_now_us(), before = g->lag.v;
     bool had = g->lag.state == VALUE_KNOWN;

@@ -136,7 +136,6 @@ static void group_silence(struct arena *a, struct model_group *to, const struct 
     int64_t since_us = b->silent_us != 0 ? b->silent_us : b->gone_us;
     long long s = since_us != 0 ? (long long)((wire_now_us() - since_us) / 1000000) : 0;
     struct model_lag *rows = copy(a, to->rows.v, (size_t)to->rows.n, sizeof *rows);
-    struct lag_sum *sum = arena_zalloc(a, sizeof *sum);
     to->why = s > 0 ? arena_printf(a, "its coordinator has been away for %lld s: %s", s, b->why)
                     : arena_printf(a, "its coordinator is away: %s", b->why);
     to->state = SLICE_NULL;
@@ -144,15 +143,15 @@ static void group_silence(struct arena *a, struct model_group *to, const struct 
     to->in.state = to->out.state = VALUE_FAILED;
     if (to->trouble == TROUBLE_NONE)
         to->trouble = TROUBLE_SOON;
-    to->rows.n = rows != NULL && sum != NULL ? to->rows.n : 0;
+    to->rows.n = rows != NULL ? to->rows.n : 0;
+    to->sum = (struct lag_sum){0};
     for (int32_t i = 0; i < to->rows.n; i++) {
         rows[i].kind = LAG_UNKNOWN;
         rows[i].committed = rows[i].lag = -1;
         rows[i].lost = rows[i].ahead = 0;
-        lag_add(sum, &rows[i]);
+        lag_add(&to->sum, &rows[i]);
     }
     to->rows.v = rows;
-    to->sum = to->rows.n > 0 ? sum : NULL;
 }
 
 static void group_copy(struct snapshot *s, struct model_group *to, const struct rgroup *g) {
@@ -184,7 +183,7 @@ static void group_copy(struct snapshot *s, struct model_group *to, const struct 
     to->members.n = g->n_members;
     to->rows.v = g->rows.v;
     to->rows.n = g->rows.n;
-    to->sum = g->rows.n > 0 ? g->rows.sum : NULL;
+    to->sum = g->rows.sum;
     to->history = g->rows.history != NULL && g->rows.history->n > 0 ? g->rows.history : NULL;
     snapshot_share(s, g->members_in);
     snapshot_share(s, g->rows.in);

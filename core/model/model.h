@@ -123,7 +123,7 @@ struct model_group {
     struct value n_members, n_topics, lag;
     struct { int32_t n; const struct model_member *v; } members;
     struct { int32_t n; const struct model_lag *v; } rows;   /* by topic, partition */
-    const struct lag_sum *sum;      /* of the rows; NULL: none */
+    struct lag_sum sum;             /* of the rows */
     struct rate in, out;            /* of its topics; of its commits */
     const struct history *history;  /* of its lag */
     int64_t at_us;                  /* offsets read */

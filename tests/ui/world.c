@@ -128,7 +128,6 @@ static void add_lags(struct snapshot *s, struct model_group *g) {
     };
     size_t n = sizeof offsets / sizeof *offsets;
     struct model_lag *rows = arena_zalloc(&s->arena, n * sizeof *rows);
-    struct lag_sum *sum = arena_zalloc(&s->arena, sizeof *sum);
     for (size_t i = 0; i < n; i++) {
         rows[i] = (struct model_lag){
             .topic = SLICE("orders.payment.settled.v2"),
@@ -140,11 +139,10 @@ static void add_lags(struct snapshot *s, struct model_group *g) {
             .member = i < 4 ? (int32_t)i % 2 : -1,
         };
         lag_judge(&rows[i], offsets[i].bound);
-        lag_add(sum, &rows[i]);
+        lag_add(&g->sum, &rows[i]);
     }
     g->rows.v = rows;
     g->rows.n = (int32_t)n;
-    g->sum = sum;
 }
 
 static void add_members(struct snapshot *s, struct model_group *g) {

@@ -83,8 +83,8 @@ void lag_sum_cell(const struct lag_sum *sum, const struct look_env *env, int w, 
 
 static void get_lag(const void *row, const struct look_env *env, struct out_cell *out) {
     const struct model_group *g = row;
-    if (g->sum) {
-        lag_sum_cell(g->sum, env, 12, out);
+    if (g->rows.n > 0) {
+        lag_sum_cell(&g->sum, env, 12, out);
         out->at_us = g->at_us;
         return;
     }
