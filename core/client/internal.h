@@ -170,7 +170,7 @@ struct reader {
     bool group_topics_changed;
     struct model_lag *rows_scratch; /* during groups_round */
     uint64_t serial;
-    int64_t newest_us, published_us;
+    int64_t newest_us, published_us, publish_took_us;
     int64_t paced_us;               /* published_us plus what a burst has used up */
     int64_t down_us;                /* when the link was lost last */
     struct rate in, out;

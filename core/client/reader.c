@@ -23,6 +23,9 @@
 #include <stdlib.h>
 
 #define PUBLISH_GAP_US 100000
+#define PUBLISH_GAP_MOST_US 1000000
+#define PUBLISH_SHARE 20    /* of the time one part in this many goes into snapshots: one of tens of thousands of topics
+                             * or groups costs tens of milliseconds here and in the console */
 #define PUBLISH_BURST 5     /* publishes at once that a pause earns: names, visible rows, the rest */
 #define PUBLISH_WAIT_US 20000 /* the other answers of a tick are mostly in by then */
 #define QUORUM_PERIOD 5     /* intervals */
@@ -50,14 +53,20 @@ static bool reader_settled(const struct reader *r) {
     return true;
 }
 
+static int64_t publish_gap(const struct reader *r) {
+    int64_t gap = r->publish_took_us * PUBLISH_SHARE;
+    return gap < PUBLISH_GAP_US ? PUBLISH_GAP_US : gap < PUBLISH_GAP_MOST_US ? gap : PUBLISH_GAP_MOST_US;
+}
+
 void reader_publish(struct reader *r) {
     if (r->closing)
         return;
     timers_cancel(&r->wire->timers, &r->publish_timer);
-    int64_t now = wire_now_us(), earned = now - PUBLISH_BURST * PUBLISH_GAP_US;
-    r->paced_us = (r->paced_us > earned ? r->paced_us : earned) + PUBLISH_GAP_US;
+    int64_t now = wire_now_us(), gap = publish_gap(r), earned = now - PUBLISH_BURST * gap;
+    r->paced_us = (r->paced_us > earned ? r->paced_us : earned) + gap;
     r->published_us = now;
     struct snapshot *s = reader_snapshot(r);
+    r->publish_took_us = wire_now_us() - now;
     s->settled = reader_settled(r);
     s->interest = r->interest_n;
     snapshot_unref(atomic_exchange(&r->client->mailbox, s));
@@ -67,7 +76,7 @@ void reader_publish(struct reader *r) {
 void reader_changed(struct reader *r) {
     if (r->publish_timer.slot != 0 || r->closing)
         return;
-    int64_t at = r->published_us + PUBLISH_GAP_US, soonest = wire_now_us() + PUBLISH_WAIT_US;
+    int64_t at = r->published_us + publish_gap(r), soonest = wire_now_us() + PUBLISH_WAIT_US;
     timers_set(&r->wire->timers, &r->publish_timer, at > soonest ? at : soonest);
 }
 
@@ -126,7 +135,7 @@ struct rcall reader_begin(void *ctx, const struct conn_answer *a) {
 /* The last answer is shown at once, but not at every line that a held key scrolls: a snapshot of thousands of topics
  * costs milliseconds here and in the console. */
 void reader_end(struct reader *r) {
-    bool may = r->client->config.once || r->paced_us <= wire_now_us() - PUBLISH_GAP_US;
+    bool may = r->client->config.once || r->paced_us <= wire_now_us() - publish_gap(r);
     if (r->in_flight == 0 && !r->closing && may)
         reader_publish(r);
     else

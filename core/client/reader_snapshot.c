@@ -106,8 +106,6 @@ static void topic_copy(struct reader *r, struct snapshot *s, struct model_topic 
     to->in = (struct rate){sum.in, sum.rates_known ? VALUE_KNOWN : sum.rates_failed ? VALUE_FAILED : VALUE_WANTED};
     to->history = history_copy(a, &t->history);
     to->trouble = sum.offline || t->error != 0 ? TROUBLE_BAD : to->in_sync < to->replicas ? TROUBLE_SOON : TROUBLE_NONE;
-    if (to->trouble == TROUBLE_BAD || to->trouble == TROUBLE_SOON)
-        s->topics_trouble++;
 }
 
 static void topics_copy(struct reader *r, struct snapshot *s) {
@@ -189,8 +187,6 @@ static void group_copy(struct snapshot *s, struct model_group *to, const struct 
     snapshot_share(s, g->rows.in);
     if (g->coordinator != NULL && reader_is_silent(g->coordinator))
         group_silence(a, to, g->coordinator);
-    if (to->trouble != TROUBLE_NONE)
-        s->groups_trouble++;
 }
 
 static void groups_copy(struct reader *r, struct snapshot *s) {

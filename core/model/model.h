@@ -168,7 +168,6 @@ struct snapshot {
     struct { int32_t n; const struct model_api *v; } apis;
     struct rate in, out;            /* of the cluster; out: commits of all groups */
     const struct history *in_history;
-    int32_t groups_trouble, topics_trouble;
     bool settled;                   /* all that was asked for is here or failed; script commands wait for it */
     uint64_t interest;              /* how many client_set_interest calls it knows of */
 };

@@ -87,9 +87,21 @@ static void ui_data(struct ui *u) {
 
 void ui_refilter(struct ui *u) { ui_data(u); }
 
+static void tally_add(struct tally *all, enum trouble trouble, bool internal) {
+    all->n++;
+    all->internal += internal;
+    all->bad += trouble == TROUBLE_BAD;
+    all->soon += trouble == TROUBLE_SOON;
+}
+
 void ui_set_snapshot(struct ui *u, struct snapshot *s) {
     struct snapshot *old = u->snap;
     u->snap = s;
+    u->topics = u->groups = (struct tally){0};
+    for (int32_t i = 0; i < s->topics.n; i++)
+        tally_add(&u->topics, s->topics.v[i].trouble, s->topics.v[i].internal);
+    for (int32_t i = 0; i < s->groups.n; i++)
+        tally_add(&u->groups, s->groups.v[i].trouble, false);
     /* Some answers (sizes) are asked for more seldom than others: old is what missed that too. */
     u->env.stale_us = s->interval_us > 0 ? 12 * s->interval_us + 500000 : 0;
     u->env.all_stale = frame_is_stale(s, u->env.now_us) || s->link == LINK_DOWN;
@@ -272,21 +284,12 @@ static void tab_count(struct ui *u, enum view_id id, struct frame_tab *tab) {
     const struct snapshot *s = u->snap;
     int64_t n = -1;
     enum value_state state = VALUE_KNOWN;
-    if (id == VIEW_topics) {
-        n = 0;
-        for (int32_t i = 0; i < s->topics.n; i++) {
-            n += u->internal || !s->topics.v[i].internal;
-            tab->trouble += s->topics.v[i].trouble == TROUBLE_BAD;
-            tab->soon += s->topics.v[i].trouble == TROUBLE_SOON;
-        }
-        state = s->topics_state;
-    } else if (id == VIEW_groups) {
-        n = s->groups.n;
-        for (int32_t i = 0; i < s->groups.n; i++) {
-            tab->trouble += s->groups.v[i].trouble == TROUBLE_BAD;
-            tab->soon += s->groups.v[i].trouble == TROUBLE_SOON;
-        }
-        state = s->groups_state;
+    if (id == VIEW_topics || id == VIEW_groups) {
+        const struct tally *all = id == VIEW_topics ? &u->topics : &u->groups;
+        n = u->internal ? all->n : all->n - all->internal;
+        tab->trouble = all->bad;
+        tab->soon = all->soon;
+        state = id == VIEW_topics ? s->topics_state : s->groups_state;
     } else if (id == VIEW_cluster) {
         for (int32_t i = 0; i < s->brokers.n; i++)
             tab->trouble += s->brokers.v[i].why.n > 0;

@@ -97,11 +97,15 @@ struct sweep {
     bool going, stopped;
 };
 
+/* What the tabs say of a list: counted once a snapshot, since a list may have tens of thousands of rows. */
+struct tally { int n, internal, bad, soon; };
+
 #define UI_DEPTH 4
 #define UI_WANTED 64            /* names a view may ask to be read first */
 struct ui {
     struct client *client;
     struct snapshot *snap;      /* never NULL after ui_init: an empty one until the first arrives */
+    struct tally topics, groups;
     struct look_env env;
     int64_t wall_ms;
     const char *address;
