@@ -165,12 +165,12 @@ struct reader {
     size_t sweep_at, group_sweep_at;/* where the paced rest goes on */
     size_t in_flight;               /* calls */
     size_t commits_left;            /* OffsetFetch and describe calls of the running round */
-    struct timer tick_timer, publish_timer, round_timer;
+    struct timer tick_timer, publish_timer, round_timer, interest_timer;
     struct arena scratch, build;    /* answers; requests */
     bool group_topics_changed;
     struct model_lag *rows_scratch; /* during groups_round */
     uint64_t serial;
-    int64_t newest_us, published_us, publish_took_us;
+    int64_t newest_us, published_us, publish_took_us, interest_us, interest_took_us;
     int64_t paced_us;               /* published_us plus what a burst has used up */
     int64_t down_us;                /* when the link was lost last */
     struct rate in, out;

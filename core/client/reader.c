@@ -24,8 +24,8 @@
 
 #define PUBLISH_GAP_US 100000
 #define PUBLISH_GAP_MOST_US 1000000
-#define PUBLISH_SHARE 20    /* of the time one part in this many goes into snapshots: one of tens of thousands of topics
-                             * or groups costs tens of milliseconds here and in the console */
+#define SHARE 20             /* of the time one part in this many goes into snapshots, and one into what is looked at:
+                              * with tens of thousands of topics or groups they take milliseconds, here and there */
 #define PUBLISH_BURST 5     /* publishes at once that a pause earns: names, visible rows, the rest */
 #define PUBLISH_WAIT_US 20000 /* the other answers of a tick are mostly in by then */
 #define QUORUM_PERIOD 5     /* intervals */
@@ -54,7 +54,7 @@ static bool reader_settled(const struct reader *r) {
 }
 
 static int64_t publish_gap(const struct reader *r) {
-    int64_t gap = r->publish_took_us * PUBLISH_SHARE;
+    int64_t gap = r->publish_took_us * SHARE;
     return gap < PUBLISH_GAP_US ? PUBLISH_GAP_US : gap < PUBLISH_GAP_MOST_US ? gap : PUBLISH_GAP_MOST_US;
 }
 
@@ -418,11 +418,9 @@ void reader_interest_free(struct interest *i) {
     *i = (struct interest){0};
 }
 
-void reader_take_interest(struct reader *r, struct interest *i) {
-    reader_interest_free(&r->interest);
-    r->interest = *i;
-    *i = (struct interest){0};
-    r->interest_n++;
+static void reader_follow_interest(struct reader *r) {
+    int64_t begun = wire_now_us();
+    timers_cancel(&r->wire->timers, &r->interest_timer);
     topics_want(r, false);
     groups_want(r, false);
     if (r->link == LINK_UP) {
@@ -431,12 +429,33 @@ void reader_take_interest(struct reader *r, struct interest *i) {
         if (r->interest.quorum && r->quorum_asked_us == 0)
             cluster_ask_quorum(r);
     }
+    r->interest_us = wire_now_us();
+    r->interest_took_us = r->interest_us - begun;
     /* A console scrolls: where nothing had to be asked a new snapshot would hold nothing new, and one of thousands of
      * topics takes milliseconds.  Who asks once waits for the one that knows of its interest. */
     if (r->in_flight == 0 && r->client->config.once)
         reader_publish(r);
     else if (r->in_flight > 0)
         reader_changed(r);
+}
+
+static void reader_on_interest(struct timer *t, void *ctx) {
+    (void)ctx;
+    reader_follow_interest((struct reader *)(void *)((char *)t - offsetof(struct reader, interest_timer)));
+}
+
+/* It changes with each line that is scrolled, and all topics and groups are walked for it: not more often than the
+ * time that took lets it. */
+void reader_take_interest(struct reader *r, struct interest *i) {
+    reader_interest_free(&r->interest);
+    r->interest = *i;
+    *i = (struct interest){0};
+    r->interest_n++;
+    int64_t at = r->interest_us + r->interest_took_us * SHARE;
+    if (r->client->config.once || wire_now_us() >= at)
+        reader_follow_interest(r);
+    else if (r->interest_timer.slot == 0)
+        timers_set(&r->wire->timers, &r->interest_timer, at);
 }
 
 void reader_refresh(struct reader *r) {
@@ -475,6 +494,7 @@ static void reader_reset(struct reader *r) {
     r->cluster_id = SLICE_NULL;
     timers_cancel(&r->wire->timers, &r->tick_timer);
     timers_cancel(&r->wire->timers, &r->publish_timer);
+    timers_cancel(&r->wire->timers, &r->interest_timer);
     timers_cancel(&r->wire->timers, &r->round_timer);
     r->closing = false;
 }
@@ -512,6 +532,7 @@ void reader_init(struct reader *r, struct client *c) {
     r->controller = r->controller_epoch = r->metadata_controller = -1;
     r->tick_timer.fire = reader_on_tick;
     r->publish_timer.fire = reader_on_publish;
+    r->interest_timer.fire = reader_on_interest;
     r->round_timer.fire = reader_on_round;
     c->wire.up = reader_on_up;
     c->wire.down = reader_on_down;

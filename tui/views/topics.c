@@ -175,14 +175,11 @@ static void paint_connecting(struct ui *u, struct canvas *c, struct rect r) {
 static void topics_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
     struct topics *me = (struct topics *)v;
     const struct snapshot *s = u->snap;
-    int hidden = 0;
     if (s->topics.n == 0 && s->link == LINK_DOWN) {
         ui_paint_no_link(u, c, r);
         return;
     }
-    for (int32_t i = 0; i < s->topics.n; i++)
-        hidden += s->topics.v[i].internal;
-    if (s->topics_state == VALUE_KNOWN && s->topics.n - (u->internal ? 0 : hidden) == 0) {
+    if (s->topics_state == VALUE_KNOWN && u->topics.n == (u->internal ? 0 : u->topics.internal)) {
         paint_first_run(u, c, r);
         return;
     }
