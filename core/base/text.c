@@ -1,4 +1,4 @@
-/* The one sanitizer, on utf8proc's tables.  Pure functions, any thread.
+/* The one sanitizer, on utf8proc's tables.  Pure functions, any thread; but the locale is set by the main thread.
  *
  * What is shown as it is: assigned code points that are neither controls, format
  * characters, separators of lines, surrogates, private use, nor invisible by the
@@ -6,9 +6,12 @@
  * fillers and variation selectors, which terminals disagree about). */
 #include "core/base/text.h"
 
+#include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <utf8proc.h>
 
@@ -128,6 +131,79 @@ char *text_safe(struct slice s, char *out, size_t out_size) {
     out[used] = '\0';
     return out;
 }
+
+/* ---- for a shell ---- */
+
+static bool shell_bare(struct slice s) {
+    for (size_t i = 0; i < s.n; i++) {
+        bool letter = (s.p[i] >= '0' && s.p[i] <= '9') || ((s.p[i] | 32) >= 'a' && (s.p[i] | 32) <= 'z');
+        if (!letter && memchr("._-+:,/@%=", s.p[i], 10) == NULL)
+            return false;
+    }
+    return s.n > 0 && s.p[0] != '='; /* zsh looks for the program =NAME */
+}
+
+static bool text_is_shown(struct slice s) {
+    int32_t cp = ' ';
+    for (size_t at = 0; at < s.n && text_is_plain(cp);)
+        at += text_next(s.p + at, s.n - at, &cp);
+    return text_is_plain(cp);
+}
+
+static void shell_quoted(struct buf *out, struct slice s) {
+    buf_puts(out, "'");
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '\'')
+            buf_puts(out, "'\\''");
+        else
+            buf_put_u8(out, s.p[i]);
+    buf_puts(out, "'");
+}
+
+/* A word of a shell has no zero byte: it becomes a backslash and zeroes, which name nothing. */
+static void shell_escaped(struct buf *out, struct slice s) {
+    buf_puts(out, "$'");
+    for (size_t at = 0; at < s.n;) {
+        int32_t cp;
+        size_t n = text_next(s.p + at, s.n - at, &cp);
+        if (cp == '\'' || cp == '\\' || cp == 0)
+            buf_puts(out, cp == 0 ? "\\\\000" : cp == '\'' ? "\\'" : "\\\\");
+        else if (text_is_plain(cp))
+            buf_put(out, s.p + at, n);
+        else
+            for (size_t i = 0; i < n; i++)
+                buf_printf(out, "\\%03o", (unsigned)s.p[at + i]);
+        at += n;
+    }
+    buf_puts(out, "'");
+}
+
+void text_shell_word(struct buf *out, struct slice s) {
+    if (shell_bare(s))
+        buf_put(out, s.p, s.n);
+    else if (text_is_shown(s))
+        shell_quoted(out, s);
+    else
+        shell_escaped(out, s);
+}
+
+/* ---- the locale ---- */
+
+/* No locale set at all, or one that this machine lacks: C.UTF-8, but for one that names another character set. */
+bool text_locale_is_utf8(void) {
+    const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *asked = "";
+    for (size_t i = 0; i < 3 && *asked == '\0'; i++)
+        asked = getenv(names[i]) != NULL ? getenv(names[i]) : "";
+    const char *set = strchr(asked, '.');
+    bool other = set != NULL && strncasecmp(set, ".utf8", 5) != 0 && strncasecmp(set, ".utf-8", 6) != 0;
+    if (*asked == '\0' || setlocale(LC_CTYPE, "") == NULL)
+        if (other || setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+            setlocale(LC_CTYPE, "C");
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+/* ---- times ---- */
 
 static bool time_ago(const char *text, int64_t now_ms, int64_t *ms) {
     static const char units[] = "smhd";

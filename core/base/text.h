@@ -26,6 +26,11 @@ char *text_safe(struct slice s, char *out, size_t out_size);
 int text_escape(const char **at);
 /* The text with its escapes taken; false: one is unknown. */
 bool text_unescape(struct buf *out, const char *text);
+/* Appends s as one word of a shell, bare, in '...' or, where it has what may not be shown, in $'...' with octal escapes
+ * (bash, ksh, zsh, POSIX 2024): nothing that is left of it breaks out of the word or changes when it is sanitised. */
+void text_shell_word(struct buf *out, struct slice s);
+/* Sets LC_CTYPE from the environment; false: its terminals do not show UTF-8, whose bytes may be controls there. */
+bool text_locale_is_utf8(void);
 /* A time as people write it, in ms since 1970: 90s, 10m, 2h or 1d (that long before now_ms); 2026-01-31,
  * 2026-01-31T12:00 or with :SS and .mmm, a blank for the T, local time, or UTC with Z at the end. */
 bool text_time(const char *text, int64_t now_ms, int64_t *ms);

@@ -377,16 +377,6 @@ static void test_json(void **state) {
     assert_false(json_is(slice_of(deep, sizeof deep), false));
 }
 
-static void test_shell_words(void **state) {
-    struct buf b = {0};
-    (void)state;
-    shell_word(&b, SLICE("plain-name_1.2:3"));
-    shell_word(&b, SLICE(" it's; rm -rf"));
-    buf_put_u8(&b, 0);
-    assert_string_equal((char *)b.p, "plain-name_1.2:3' it'\\''s; rm -rf'");
-    buf_fini(&b);
-}
-
 /* A sentence that is longer than the line is told whole, between words. */
 static void test_long_message(void **state) {
     static const char *const sentence = "cannot reach kafka-1.example:9092: connection refused \xc2\xb7 is the broker "
@@ -418,7 +408,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_format), cmocka_unit_test(test_selection_stays_on_its_key), cmocka_unit_test(test_order),
         cmocka_unit_test(test_filter), cmocka_unit_test(test_edit), cmocka_unit_test(test_json),
-        cmocka_unit_test(test_shell_words), cmocka_unit_test(test_columns_of_the_user),
+        cmocka_unit_test(test_columns_of_the_user),
         cmocka_unit_test(test_columns_panel), cmocka_unit_test(test_marks), cmocka_unit_test(test_long_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

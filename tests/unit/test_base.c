@@ -215,6 +215,27 @@ static void test_text(void **state) {
     assert_int_equal(text_width(0x301), 0);
 }
 
+static void test_shell_words(void **state) {
+    static const struct { struct slice in; const char *out; } rows[] = {
+        {SLICE("plain-name_1.2:3"), "plain-name_1.2:3"}, {SLICE(""), "''"}, {SLICE("=ls"), "'=ls'"},
+        {SLICE(" it's; rm -rf"), "' it'\\''s; rm -rf'"},
+        {SLICE("gr\xc3\xbc\xc3\x9f" "e\\"), "'gr\xc3\xbc\xc3\x9f" "e\\'"},
+        {SLICE("a'\n\\\x1b[m\xc2\x9b\xff"), "$'a\\'\\012\\\\\\033[m\\302\\233\\377'"},
+        {SLICE("gone\0more"), "$'gone\\\\000more'"}, /* names nothing, and not what \"gone\" names */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf b = {0}, safe = {0};
+        text_shell_word(&b, rows[i].in);
+        text_sanitize(&safe, buf_slice(&b), SIZE_MAX);
+        assert_true(slice_eq(buf_slice(&b), buf_slice(&safe)));
+        buf_put_u8(&b, 0);
+        assert_string_equal((char *)b.p, rows[i].out);
+        buf_fini(&b);
+        buf_fini(&safe);
+    }
+}
+
 static void test_text_limits(void **state) {
     (void)state;
     struct buf b = {0};
@@ -336,6 +357,7 @@ int main(void) {
         cmocka_unit_test(test_timers_random), cmocka_unit_test(test_error), cmocka_unit_test(test_text),
         cmocka_unit_test(test_text_limits), cmocka_unit_test(test_text_escapes), cmocka_unit_test(test_xdg),
         cmocka_unit_test(test_text_random), cmocka_unit_test(test_log),
+        cmocka_unit_test(test_shell_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "tui/app/child.h"
+#include "tui/cli/cli.h"
 #include "tui/cmd/screen.h"
 #include "tui/term/term.h"
 
@@ -340,7 +341,7 @@ int console_run(const struct console_options *o) {
     theme_mono(&me.theme);
     enum err err = term_open(&(struct term_options){.no_color = o->no_color, .ascii = o->ascii}, &e);
     if (err != OK) {
-        fprintf(stderr, "weir: %s\n", e.text);
+        cli_complain("%s", e.text);
         return 1;
     }
     log_set_sink(log_arrived, NULL);

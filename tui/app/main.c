@@ -10,7 +10,6 @@
 #include "tui/cli/version.h"
 
 #include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -153,7 +152,7 @@ int main(int argc, char **argv) {
     /* Looked at before all options: serve has its own. */
     if (argc > 1 && strcmp(argv[1], "serve") == 0)
         return app_serve(argc - 1, argv + 1);
-    setlocale(LC_CTYPE, "");
+    cli_set_locale();
     signal(SIGPIPE, SIG_IGN);         /* a closed pipe is an error of write, told by the exit code */
     int code = EXIT_WRONG_USAGE;
     if (cli_parse(&o, argc, argv, &e) == OK)

@@ -55,7 +55,9 @@ const char *cli_misfit(const struct cli_options *o, unsigned groups);
 /* One line per option of the groups. */
 void cli_print_options(FILE *out, unsigned groups);
 
-/* As text_sanitize, and with --ascii nothing but ASCII: for whatever is shown to people. */
+/* Once, before anything is said. */
+void cli_set_locale(void);
+/* For standard output: as text_sanitize, and nothing but ASCII with --ascii or on a terminal that is none of UTF-8. */
 void cli_sanitize(struct buf *out, struct slice s, size_t max_bytes);
 /* "weir: TEXT" on stderr, sanitised. */
 void cli_complain(const char *format, ...) WEIR_PRINTF(1, 2);

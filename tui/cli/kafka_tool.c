@@ -4,22 +4,9 @@
 #include "tui/cli/output.h"
 
 void tool_word(struct tool *t, const char *word) {
-    bool plain = *word != '\0';
-    for (const char *c = word; *c != '\0'; c++)
-        plain = plain && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+:,/=@", *c) != NULL;
     if (t->text.n > 0)
         buf_puts(&t->text, " ");
-    if (plain) {
-        buf_puts(&t->text, word);
-        return;
-    }
-    buf_puts(&t->text, "'");
-    for (const char *c = word; *c != '\0'; c++)
-        if (*c == '\'')
-            buf_puts(&t->text, "'\\''");
-        else
-            buf_put(&t->text, c, 1);
-    buf_puts(&t->text, "'");
+    text_shell_word(&t->text, slice_cstr(word));
 }
 
 void tool_option(struct tool *t, const char *option, const char *value) {

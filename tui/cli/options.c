@@ -18,12 +18,18 @@ static const struct opt_row rows[] = {
 _Static_assert(N_ROWS <= OPTS_MAX, "cli_options.given has a bit for each row");
 
 static bool ascii_only;         /* --ascii of the command line that was taken apart last */
+static bool utf8 = true;        /* the locale */
 
-void cli_sanitize(struct buf *out, struct slice s, size_t max_bytes) {
+void cli_set_locale(void) { utf8 = text_locale_is_utf8(); }
+
+/* A terminal that is none of UTF-8 may take the second byte of a letter for a control. */
+static bool is_ascii(int fd) { return ascii_only || (!utf8 && isatty(fd) != 0); }
+
+static void sanitize_for(int fd, struct buf *out, struct slice s, size_t max_bytes) {
     static const struct { int32_t cp; const char *ascii; } ours[] = {{0xb7, "-"}, {0x2013, "-"}, {0x2026, "..."}};
     size_t begin = out->n, at = 0;
     text_sanitize(out, s, max_bytes);
-    if (!ascii_only)
+    if (!is_ascii(fd))
         return;
     struct buf wide = {0};
     buf_put(&wide, out->p + begin, out->n - begin);
@@ -44,14 +50,24 @@ void cli_sanitize(struct buf *out, struct slice s, size_t max_bytes) {
     buf_fini(&wide);
 }
 
+void cli_sanitize(struct buf *out, struct slice s, size_t max_bytes) {
+    sanitize_for(STDOUT_FILENO, out, s, max_bytes);
+}
+
+static void put_stderr(const char *before, const char *text, const char *after) {
+    struct buf safe = {0};
+    sanitize_for(STDERR_FILENO, &safe, slice_cstr(text), 4096);
+    fprintf(stderr, "%s%.*s%s", before, (int)safe.n, safe.n > 0 ? (const char *)safe.p : "", after);
+    buf_fini(&safe);
+}
+
 static void complain(const char *format, va_list args) WEIR_PRINTF(1, 0);
 static void complain(const char *format, va_list args) {
-    struct buf raw = {0}, safe = {0};
+    struct buf raw = {0};
     buf_vprintf(&raw, format, args);
-    cli_sanitize(&safe, buf_slice(&raw), 4096);
-    fprintf(stderr, "weir: %.*s\n", (int)safe.n, safe.n > 0 ? (const char *)safe.p : "");
+    buf_put_u8(&raw, 0);
+    put_stderr("weir: ", (const char *)raw.p, "\n");
     buf_fini(&raw);
-    buf_fini(&safe);
 }
 
 void cli_complain(const char *format, ...) {
@@ -203,15 +219,15 @@ void cli_print_options(FILE *out, unsigned groups) {
 }
 
 bool cli_confirmed(const struct cli_options *o, const char *what, const char *name) {
-    char typed[300], safe_what[800], safe_name[800];
+    char typed[300];
     if (o->yes)
         return true;
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
         cli_complain("%s: not done; say --yes where nobody can be asked", what);
         return false;
     }
-    fprintf(stderr, "%s. Type %s to go on: ", text_safe(slice_cstr(what), safe_what, sizeof safe_what),
-            text_safe(slice_cstr(name), safe_name, sizeof safe_name));
+    put_stderr("", what, ". Type ");
+    put_stderr("", name, " to go on: ");
     fflush(stderr);
     if (fgets(typed, sizeof typed, stdin) != NULL) {
         typed[strcspn(typed, "\n")] = '\0';

@@ -11,7 +11,6 @@
 #include "core/base/text.h"
 
 #include <curses.h>
-#include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
 #include <stdio.h>
@@ -42,21 +41,6 @@ static struct {
     struct canvas shown;
     int cursor;                             /* curs_set as it stands */
 } term;
-
-/* Only LC_CTYPE: numbers keep their points.  No locale set at all, or one that this machine lacks: C.UTF-8, but for
- * one that names another character set: its terminal does not show UTF-8. */
-static bool locale_is_utf8(void) {
-    const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    const char *asked = "";
-    for (size_t i = 0; i < 3 && !*asked; i++)
-        asked = getenv(names[i]) ? getenv(names[i]) : "";
-    const char *set = strchr(asked, '.');
-    bool other = set && strncasecmp(set, ".utf8", 5) != 0 && strncasecmp(set, ".utf-8", 6) != 0;
-    if (!*asked || !setlocale(LC_CTYPE, ""))
-        if (other || !setlocale(LC_CTYPE, "C.UTF-8"))
-            setlocale(LC_CTYPE, "C");
-    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-}
 
 static bool term_name_has(const char *const *prefixes) {
     const char *name = getenv("TERM");
@@ -127,7 +111,7 @@ enum err term_open(const struct term_options *o, struct error *e) {
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return error_set(e, ERR_USAGE, "the console needs a terminal; for scripts there are weir topics, groups, "
                                        "produce, tail and others (weir --help)");
-    bool utf8 = locale_is_utf8();
+    bool utf8 = text_locale_is_utf8();
     enum err err = signals_open(e);
     if (err != OK)
         return err;

@@ -135,21 +135,3 @@ void dialog_paint(struct dialog *d, struct canvas *c) {
     block_fini(&preview);
     block_fini(&foot);
 }
-
-void shell_word(struct buf *out, struct slice word) {
-    bool plain = word.n > 0;
-    for (size_t i = 0; i < word.n && plain; i++)
-        plain = (word.p[i] >= '0' && word.p[i] <= '9') || ((word.p[i] | 32) >= 'a' && (word.p[i] | 32) <= 'z') ||
-                memchr("._-:,=/@%+", word.p[i], 10);
-    if (plain) {
-        buf_put(out, word.p, word.n);
-        return;
-    }
-    buf_puts(out, "'");
-    for (size_t i = 0; i < word.n; i++)
-        if (word.p[i] == '\'')
-            buf_puts(out, "'\\''");
-        else
-            buf_put_u8(out, word.p[i]);
-    buf_puts(out, "'");
-}

@@ -35,7 +35,5 @@ void dialog_require(struct dialog *d, const char *label, struct slice name);    
 void dialog_close(struct dialog *d);
 void dialog_key(struct dialog *d, const struct key *k);
 void dialog_paint(struct dialog *d, struct canvas *c);
-/* Appends a word quoted for a shell, foreign bytes escaped. */
-void shell_word(struct buf *out, struct slice word);
 
 #endif

@@ -14,12 +14,22 @@ static struct ui *dialog_ui(struct dialog *d) { return d->ctx; }
 static void put_tool(struct dialog *d, struct buf *out, const char *tool) {
     struct ui *u = dialog_ui(d);
     buf_printf(out, "%s --bootstrap-server ", tool);
-    shell_word(out, u->snap->address.n ? u->snap->address : slice_cstr(u->address));
+    text_shell_word(out, u->snap->address.n ? u->snap->address : slice_cstr(u->address));
 }
 
 static void put_option(struct buf *out, const char *option, struct slice value) {
     buf_printf(out, " %s ", option);
-    shell_word(out, value);
+    text_shell_word(out, value);
+}
+
+/* NAME=VALUE, or the name alone, as one word: both may come from the cluster. */
+static void put_config(struct buf *out, const char *option, const char *name, const char *value) {
+    struct buf pair = {0};
+    buf_puts(&pair, name);
+    if (value)
+        buf_printf(&pair, "=%s", value);
+    put_option(out, option, buf_slice(&pair));
+    buf_fini(&pair);
 }
 
 static struct dialog *begin(struct ui *u, const char *title, struct slice subject) {
@@ -88,7 +98,7 @@ static void new_topic_equivalent(struct dialog *d, struct buf *out) {
     if (*form_text(&d->form, N_REPLICATION))
         put_option(out, "--replication-factor", slice_cstr(form_text(&d->form, N_REPLICATION)));
     for (size_t i = 0; i < n; i++)
-        buf_printf(out, " --config %s=%s", configs[i].name, configs[i].value);
+        put_config(out, "--config", configs[i].name, configs[i].value);
     free(text);
 }
 
@@ -194,10 +204,8 @@ static void config_equivalent(struct dialog *d, struct buf *out) {
     bool back = d->form.fields[2].choice == 1;
     put_tool(d, out, "kafka-configs.sh");
     put_option(out, "--alter --entity-type topics --entity-name", d->subject);
-    buf_puts(out, back ? " --delete-config " : " --add-config ");
-    buf_puts(out, form_text(&d->form, 0));
-    if (!back)
-        buf_printf(out, "=%s", form_text(&d->form, 1));
+    put_config(out, back ? "--delete-config" : "--add-config", form_text(&d->form, 0),
+               back ? NULL : form_text(&d->form, 1));
 }
 
 static bool config_submit(struct dialog *d, void *ctx) {

@@ -7,6 +7,8 @@
  * closed; Esc also stops what was not asked yet.  UI thread. */
 #include "tui/views/view.h"
 
+#include "core/base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,9 +132,9 @@ static void marked_equivalent(struct dialog *d, struct buf *out) {
         bool topic = b->kind == ACTION_DELETE_TOPIC;
         buf_printf(out, "%s%s --bootstrap-server ", i ? "\n" : "",
                    topic ? "kafka-topics.sh" : "kafka-consumer-groups.sh");
-        shell_word(out, u->snap->address.n ? u->snap->address : slice_cstr(u->address));
+        text_shell_word(out, u->snap->address.n ? u->snap->address : slice_cstr(u->address));
         buf_puts(out, topic ? " --delete --topic " : " --delete --group ");
-        shell_word(out, slice_cstr(b->v[i].name));
+        text_shell_word(out, slice_cstr(b->v[i].name));
     }
     if (b->n > COMMANDS_SHOWN)
         buf_printf(out, "\nand the same for the other %zu", b->n - COMMANDS_SHOWN);
