@@ -485,9 +485,9 @@ static void take_configs(struct action *a, const struct describe_configs_resp *m
     for (int32_t i = 0; i < res->configs.n; i++) {
         const struct describe_configs_resp_resource *from = &res->configs.v[i];
         struct client_config_row *to = &a->event->configs[a->event->n_configs++];
-        to->name = mem_strndup(from->name);
-        to->value = from->value.p != NULL ? mem_strndup(from->value) : NULL;
-        to->doc = from->documentation.p != NULL ? mem_strndup(from->documentation) : NULL;
+        to->name = mem_dup(from->name);
+        to->value = mem_dup(from->value);
+        to->doc = mem_dup(from->documentation);
         to->read_only = from->read_only;
         to->sensitive = from->is_sensitive;
         to->source = from->config_source;

@@ -49,9 +49,9 @@ void client_event_free(struct client_event *ev) {
     if (ev == NULL)
         return;
     for (size_t i = 0; i < ev->n_configs; i++) {
-        free(ev->configs[i].name);
-        free(ev->configs[i].value);
-        free(ev->configs[i].doc);
+        free((void *)(uintptr_t)ev->configs[i].name.p);
+        free((void *)(uintptr_t)ev->configs[i].value.p);
+        free((void *)(uintptr_t)ev->configs[i].doc.p);
     }
     for (size_t i = 0; i < ev->n_places; i++)
         free(ev->places[i].topic);

@@ -68,7 +68,7 @@ struct client_action {
 uint64_t client_act(struct client *c, const struct client_action *a);   /* copied; returns its id */
 
 struct client_place { char *topic; int32_t partition; int64_t offset; };    /* offset -1: no record that late */
-struct client_config_row { char *name, *value; bool read_only, sensitive, is_default; int8_t source; char *doc; };
+struct client_config_row { struct slice name, value, doc; bool read_only, sensitive, is_default; int8_t source; };
 enum client_event_kind { EVENT_ACTION, EVENT_RECEIPT, EVENT_LOG, EVENT_CHANGE };
 struct client_event {
     enum client_event_kind kind;

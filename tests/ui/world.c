@@ -262,20 +262,21 @@ static char *text_of(const char *s) { return (char *)(uintptr_t)s; }
 
 void world_configs(struct world *w) {
     struct client_config_row rows[] = {
-        {text_of("cleanup.policy"), text_of("delete"), false, false, true, 5,
-         text_of("What becomes of old segments: delete, compact, or both.")},
-        {text_of("retention.ms"), text_of("604800000"), false, false, false, 1, text_of("How long records are kept.")},
-        {text_of("retention.bytes"), text_of("-1"), false, false, true, 5,
-         text_of("This configuration controls the maximum size a partition (which consists of log segments) can grow "
-                 "to before we will discard old log segments to free up space if we are using the \"delete\" retention "
-                 "policy. By default there is no size limit only a time limit. Since this limit is enforced at the "
-                 "partition level, multiply it by the number of partitions to compute the topic retention in bytes.")},
-        {text_of("flush.messages"), text_of("9223372036854775807"), false, false, true, 5,
-         text_of("Messages between two syncs.")},
-        {text_of("local.retention.ms"), text_of("-2"), false, false, true, 5,
-         text_of("How long records are kept on this machine.")},
-        {text_of("segment.bytes"), text_of("1073741824"), true, false, true, 4, NULL},
-        {text_of("secret\x1b[2J"), NULL, false, true, true, 5, text_of("\xe2\x80\xaehidden")},
+        {SLICE("cleanup.policy"), SLICE("delete"), SLICE("What becomes of old segments: delete, compact, or both."),
+         false, false, true, 5},
+        {SLICE("retention.ms"), SLICE("604800000"), SLICE("How long records are kept."), false, false, false, 1},
+        {SLICE("retention.bytes"), SLICE("-1"),
+         SLICE("This configuration controls the maximum size a partition (which consists of log segments) can grow "
+               "to before we will discard old log segments to free up space if we are using the \"delete\" retention "
+               "policy. By default there is no size limit only a time limit. Since this limit is enforced at the "
+               "partition level, multiply it by the number of partitions to compute the topic retention in bytes."),
+         false, false, true, 5},
+        {SLICE("flush.messages"), SLICE("9223372036854775807"), SLICE("Messages between two syncs."), false, false,
+         true, 5},
+        {SLICE("local.retention.ms"), SLICE("-2"), SLICE("How long records are kept on this machine."), false, false,
+         true, 5},
+        {SLICE("segment.bytes"), SLICE("1073741824"), SLICE_NULL, true, false, true, 4},
+        {SLICE("secret\x1b[2J"), SLICE_NULL, SLICE("\xe2\x80\xaehidden"), false, true, true, 5},
     };
     struct client_event e = {
         .kind = EVENT_ACTION, .id = w->client.last_id, .ok = true, .configs = rows, .n_configs = 7};

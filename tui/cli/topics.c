@@ -117,13 +117,13 @@ static bool print_configs(struct session *s, struct out *out, const char *topic)
         if (out->format == FORMAT_TABLE && r->is_default)
             continue;
         out_text(out, slice_cstr(topic));
-        out_text(out, slice_cstr(r->name));
-        out_text(out, slice_cstr(r->value));
+        out_text(out, r->name);
+        out_text(out, r->value);
         out_bool(out, r->is_default);
         out_bool(out, r->read_only);
         out_bool(out, r->sensitive);
         out_number(out, r->source);
-        out_text(out, slice_cstr(r->doc));
+        out_text(out, r->doc);
     }
     bool good = ev->ok;
     client_event_free(ev);

@@ -333,8 +333,10 @@ static bool topicv_event(struct view *v, struct ui *u, const struct client_event
     struct topic_view *me = (struct topic_view *)v;
     if (e->kind != EVENT_ACTION)
         return false;
-    if (e->id != me->asked) { /* some action is done: it may have been a config of ours */
-        if (e->ok && me->asked_any)
+    /* Some action is done: it may have been a config of ours.  But an answer with configs changed nothing: it is
+     * another view's, or of one that was closed, and to ask again for it would never end. */
+    if (e->id != me->asked) {
+        if (e->ok && me->asked_any && !e->configs)
             configs_ask(me, u);
         return false;
     }
@@ -345,7 +347,7 @@ static bool topicv_event(struct view *v, struct ui *u, const struct client_event
     for (size_t i = 0; i < e->n_configs; i++) {
         const struct client_config_row *from = &e->configs[i];
         me->configs[i] = (struct config_row){
-            mem_dup(slice_cstr(from->name)), mem_dup(slice_cstr(from->value)), mem_dup(slice_cstr(from->doc)),
+            mem_dup(from->name), mem_dup(from->value), mem_dup(from->doc),
             from->read_only, from->sensitive, from->is_default, from->source,
         };
         me->n_set += !from->is_default;

@@ -124,7 +124,7 @@ void ui_event(struct ui *u, const struct client_event *e) {
         notes_add(&u->log, e->wall_ms, e->log_level, e->text ? e->text : "");
     if (e->kind == EVENT_CHANGE)
         notes_add(&u->changes, e->wall_ms, e->log_level, e->text ? e->text : "");
-    if (e->kind == EVENT_ACTION && !taken && e->text && *e->text)
+    if (e->kind == EVENT_ACTION && !taken && !e->configs && e->text && *e->text)
         ui_say(u, e->ok ? ROLE_good : ROLE_bad, "%s", e->text);
     if (e->kind == EVENT_LOG || e->kind == EVENT_CHANGE)
         ui_data(u);
