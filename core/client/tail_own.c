@@ -565,8 +565,11 @@ void tail_own_run(struct tail *t) {
     struct own o = {.tail = t, .batches = {.tail = t}, .started_us = wire_now_us()};
     struct error e;
     nodes_init(&o.nodes, &o.wire, &o, sizeof(struct own_broker));
-    if (nodes_set_seeds(&o.nodes, t->bootstrap, &e) != OK || uv_loop_init(&o.loop) != 0) {
-        tail_fail(t, "cannot read %s: no event loop", t->spec.topic);
+    bool good = nodes_set_seeds(&o.nodes, t->bootstrap, &e) == OK;
+    if (good && uv_loop_init(&o.loop) != 0)
+        good = error_set(&e, ERR_IO, "no event loop") == OK;
+    if (!good) {
+        tail_fail(t, "cannot read %s: %s", t->spec.topic, e.text);
         nodes_fini(&o.nodes);
         return;
     }

@@ -18,6 +18,8 @@ static void tail_fetch(struct tail_view *me, int h) {
     if (me->bottom > me->stats.last)
         me->bottom = me->stats.last;
     size_t want = (size_t)(h < 1 ? 1 : h > TAIL_ROWS_MAX ? TAIL_ROWS_MAX : h);
+    if (me->selected > 0 && me->selected + want <= me->bottom) /* a record was opened over it: the list is lower */
+        me->bottom = me->selected + want - 1;
     uint64_t from = me->bottom >= want ? me->bottom - want + 1 : 1;
     if (from == me->fetched_from && want == me->fetched_n && me->n_rows > 0 &&
         me->rows[me->n_rows - 1].serial == me->bottom)
