@@ -61,7 +61,7 @@ def _zeros(log2, cache={}):
 def text(s):
     if s is None:
         return struct.pack('>h', -1)
-    b = s.encode()
+    b = s if isinstance(s, bytes) else s.encode('utf-8', 'surrogateescape')
     return struct.pack('>h', len(b)) + b
 
 
@@ -88,7 +88,7 @@ class Reader:
         if n < 0:
             return None
         self.at += n
-        return self.data[self.at - n:self.at].decode()
+        return self.data[self.at - n:self.at].decode('utf-8', 'surrogateescape')
 
     def blob(self):
         n = self.get('i')
@@ -115,13 +115,19 @@ def varint(n):
             return bytes(out)
 
 
+def record(at, value, key=None, headers=()):
+    """The at-th of its batch; key and the values of headers may be None."""
+    def field(b):
+        return varint(-1) if b is None else varint(len(b)) + b
+    body = b'\0' + varint(0) + varint(at) + field(key) + field(value) + varint(len(headers))
+    body += b''.join(field(name) + field(v) for name, v in headers)
+    return varint(len(body)) + body
+
+
 def batch(values, timestamp=None, codec=0):
-    """One record batch v2 of values without keys, of now unless told; codec 0 or 1 (gzip)."""
+    """One record batch v2, of now unless told; a value alone, or (value, key, headers); codec 0 or 1 (gzip)."""
     timestamp = now_ms() if timestamp is None else timestamp
-    records = b''
-    for i, v in enumerate(values):
-        body = b'\0' + varint(0) + varint(i) + varint(-1) + varint(len(v)) + v + varint(0)
-        records += varint(len(body)) + body
+    records = b''.join(record(i, *(v if isinstance(v, tuple) else (v,))) for i, v in enumerate(values))
     if codec == 1:
         z = zlib.compressobj(6, zlib.DEFLATED, 31)
         records = z.compress(records) + z.flush()
@@ -161,8 +167,8 @@ def address_of(address):
     return host.strip('[]'), int(port)
 
 
-def request(key, version, body, correlation=1):
-    head = struct.pack('>hhi', key, version, correlation) + text('wire')
+def request(key, version, body, correlation=1, client_id='wire'):
+    head = struct.pack('>hhi', key, version, correlation) + text(client_id)
     return blob(head + body)
 
 
@@ -182,6 +188,7 @@ class Wire:
         self.socket = socket.create_connection(address_of(address), seconds)
         self.socket.settimeout(seconds)
         self.n = 0
+        self.client_id = 'wire'
 
     def __enter__(self):
         return self
@@ -194,7 +201,7 @@ class Wire:
 
     def send(self, key, version, body):
         self.n += 1
-        self.socket.sendall(request(key, version, body, self.n))
+        self.socket.sendall(request(key, version, body, self.n, self.client_id))
 
     def read(self, n):
         got = bytearray()

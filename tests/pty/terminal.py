@@ -23,7 +23,8 @@ except ImportError:
 LIMIT = 30
 opened = []
 KEYS = {'<Enter>': '\r', '<Esc>': '\x1b', '<Tab>': '\t', '<Up>': '\x1b[A', '<Down>': '\x1b[B', '<C-z>': '\x1a',
-        '<C-c>': '\x03', '<C-d>': '\x04', '<C-l>': '\x0c', '<PgDn>': '\x1b[6~', '<BS>': '\x7f', '<Space>': ' '}
+        '<C-c>': '\x03', '<C-d>': '\x04', '<C-l>': '\x0c', '<C-s>': '\x13', '<PgDn>': '\x1b[6~',
+        '<BS>': '\x7f', '<Space>': ' '}
 
 
 CHARACTER = rb'(?:[\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]{1,3})'
@@ -55,7 +56,10 @@ class Terminal:
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
 
     def text(self):
-        return '\n'.join(line.rstrip() for line in self.screen.display)
+        """Not by pyte's display, which falls over the half of a wide character that is left of it."""
+        cells = self.screen.buffer
+        rows = (''.join(cells[y][x].data for x in range(self.screen.columns)) for y in range(self.screen.lines))
+        return '\n'.join(row.rstrip() for row in rows)
 
     def read(self, seconds, most=65536):
         """Takes in what comes within the time; False at the end."""
