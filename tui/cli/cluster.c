@@ -32,7 +32,7 @@ static void print_cluster(struct session *s, struct out *out) {
     out_text(out, p->cluster_id);
     out_text(out, p->version);
     out_known(out, p->controller >= 0, p->controller);
-    out_bool(out, p->controller_true);
+    out_bool(out, p->controller_true && p->controller_epoch >= 0); /* ZooKeeper has no epoch here */
     out_number(out, p->brokers.n);
     out_number(out, p->topics.n);
     out_text(out, p->address);
