@@ -275,6 +275,36 @@ static void test_commands(void **state) {
     world_fini(&w);
 }
 
+/* In whatever width, what a headline says is whole: 13 would be another lag than 136, and a time belongs to its policy. */
+static void test_headlines_are_whole(void **state) {
+    static const struct { const char *keys; bool configs; const char *part, *whole; } rows[] = {
+        {"2 j enter", false, " lag ", " lag 2,408▾216 "},
+        {"j j enter", true, ", 7 d", " · delete, 7 d "},
+        {"j j enter", true, " messages", " 88,120,331 messages "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int said = 0;
+        for (int columns = 40; columns <= 140; columns++) {
+            struct world w;
+            char line[2000];
+            world_init(&w, columns, 30, false);
+            ui_set_snapshot(&w.screen.ui, world_snapshot(1));
+            world_paint(&w);
+            world_keys(&w, rows[i].keys);
+            if (rows[i].configs)
+                world_configs(&w);
+            world_paint(&w);
+            snprintf(line, sizeof line, "%s ", world_line(&w, 2));
+            if (strstr(line, rows[i].part) && !strstr(line, rows[i].whole))
+                fail_msg("%d columns: %s", columns, line);
+            said += strstr(line, rows[i].whole) != NULL;
+            world_fini(&w);
+        }
+        assert_true(said > 40);
+    }
+}
+
 static void put_keys(struct buf *out, const struct command *c) {
     const char *between = "";
     for (const char *p = c->keys; *p;) {
@@ -375,6 +405,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_new_says_nothing),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_completion),
+        cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_keys_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,25 +258,35 @@ static void groupv_data(struct view *v, struct ui *u) {
     table_set_rows(&me->tables[SUB_MEMBERS], me->members, (size_t)n_members, sizeof *me->members, &u->env);
 }
 
+/* A broker's word as a piece: whole, or not there. */
+static int piece_foreign(struct canvas *c, int y, int at, int end, struct slice word) {
+    int w = canvas_foreign_width(c, word, end - at + 1);
+    return word.n && at + 2 + w <= end ? at + 2 + canvas_put_foreign(c, y, at + 2, w, ROLE_dim, word) : at;
+}
+
+/* What matters most first: a piece that finds no room is left out, since a number that is cut is another number.
+ * The lag is said as the list of groups says it. */
 static void paint_figures(const struct model_group *g, struct ui *u, struct canvas *c, int y, int x, int w) {
-    struct out_cell cell = {.state = VALUE_KNOWN};
+    struct out_cell state = {.state = VALUE_KNOWN}, lag = {.state = VALUE_KNOWN};
     char number[FORMAT_SIZE];
-    int at = x + canvas_put_middle(c, y, x, w < 60 ? w : 60, ROLE_bright, g->id) + 3;
-    group_state_cell(g, &cell);
-    if (cell.state == VALUE_KNOWN)
-        at += canvas_put(c, y, at, x + w - at, cell.role, cell.text) + 2;
-    if (g->protocol.n)
-        at += canvas_put_foreign(c, y, at, x + w - at < 24 ? x + w - at : 24, ROLE_dim, g->protocol) + 2;
-    if (g->type.n)
-        at += canvas_put_foreign(c, y, at, x + w - at < 12 ? x + w - at : 12, ROLE_dim, g->type) + 2;
-    if (g->coordinator >= 0)
-        at += canvas_printf(c, y, at, x + w - at, ROLE_dim, "coordinator %" PRId32 "  ", g->coordinator);
-    if (g->lag.state == VALUE_KNOWN)
-        at += canvas_printf(c, y, at, x + w - at, ROLE_text, "lag %s  ", fmt_group(number, g->lag.v));
+    group_state_cell(g, &state);
+    group_lag_cell(g, &u->env, &lag);
+    int state_w = state.state == VALUE_KNOWN ? canvas_width(c, state.text) + 3 : 0;
+    int lag_w = lag.state == VALUE_KNOWN ? canvas_width(c, lag.text) + 6 : 0;
+    int end = x + w, name_w = w - state_w - lag_w < 60 ? w - state_w - lag_w : 60;
+    int at = x + canvas_put_middle(c, y, x, name_w, ROLE_bright, g->id) + 1;
+    if (state_w)
+        at = frame_piece(c, y, at, end, state.role, "  %s", state.text);
+    if (lag_w)
+        at = frame_piece(c, y, at, end, lag.role == ROLE_bad ? ROLE_bad : ROLE_text, "  lag %s", lag.text);
     if (g->out.state == VALUE_KNOWN)
-        at += canvas_printf(c, y, at, x + w - at, ROLE_dim, "out %s/s  ", fmt_rate(number, g->out.v, u->env.exact));
-    if (g->why.n)
-        canvas_put_foreign(c, y, at, x + w - at, ROLE_bad, g->why);
+        at = frame_piece(c, y, at, end, ROLE_dim, "  out %s/s", fmt_rate(number, g->out.v, u->env.exact));
+    if (g->coordinator >= 0)
+        at = frame_piece(c, y, at, end, ROLE_dim, "  coordinator %" PRId32, g->coordinator);
+    at = piece_foreign(c, y, at, end, g->type);
+    at = piece_foreign(c, y, at, end, g->protocol);
+    if (g->why.n && at + 2 < end)
+        canvas_put_foreign(c, y, at + 2, end - at - 2, ROLE_bad, g->why);
 }
 
 static void groupv_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {

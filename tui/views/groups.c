@@ -81,8 +81,7 @@ void lag_sum_cell(const struct lag_sum *sum, const struct look_env *env, int w, 
     }
 }
 
-static void get_lag(const void *row, const struct look_env *env, struct out_cell *out) {
-    const struct model_group *g = row;
+void group_lag_cell(const struct model_group *g, const struct look_env *env, struct out_cell *out) {
     if (g->rows.n > 0) {
         lag_sum_cell(&g->sum, env, 12, out);
         out->at_us = g->at_us;
@@ -94,6 +93,10 @@ static void get_lag(const void *row, const struct look_env *env, struct out_cell
     out->role = g->lag.v ? ROLE_number : ROLE_zero;
     if (g->lag.state == VALUE_KNOWN)
         fmt_count(out->text, g->lag.v, 12, env->exact);
+}
+
+static void get_lag(const void *row, const struct look_env *env, struct out_cell *out) {
+    group_lag_cell(row, env, out);
 }
 
 /* Time until it has caught up at today's speeds. */

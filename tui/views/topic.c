@@ -432,18 +432,19 @@ static const struct config_row *config_of(const struct topic_view *me, const cha
     return NULL;
 }
 
+/* One piece: a time without its policy would be said of the size before it. */
 static int piece_policy(const struct topic_view *me, struct canvas *c, int y, int at, int end) {
     const struct config_row *policy = config_of(me, "cleanup.policy"), *keep = config_of(me, "retention.ms");
-    char number[FORMAT_SIZE], shown[40];
+    char number[FORMAT_SIZE], shown[40], time[FORMAT_SIZE + 4] = "";
     if (!policy || !policy->value.n)
         return at;
-    at = frame_piece(c, y, at, end, ROLE_dim, " · %s", text_safe(policy->value, shown, sizeof shown));
-    if (!keep || !keep->value.n || keep->value.n >= 20)
-        return at;
-    char *text = mem_strndup(keep->value);
-    int64_t ms = strtoll(text, NULL, 10);
-    free(text);
-    return frame_piece(c, y, at, end, ROLE_dim, ", %s", ms < 0 ? "for ever" : fmt_ms_config(number, ms));
+    if (keep && keep->value.n && keep->value.n < 20) {
+        char *text = mem_strndup(keep->value);
+        int64_t ms = strtoll(text, NULL, 10);
+        free(text);
+        snprintf(time, sizeof time, ", %s", ms < 0 ? "for ever" : fmt_ms_config(number, ms));
+    }
+    return frame_piece(c, y, at, end, ROLE_dim, " · %s%s", text_safe(policy->value, shown, sizeof shown), time);
 }
 
 /* One line: what it is, how it keeps, what it holds. */
