@@ -1,6 +1,8 @@
 /* What is done in the tail and in the produce form, by their keys. */
 #include "tests/ui/world.h"
 
+#include "tui/cmd/command.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,6 +36,48 @@ static void test_produce(void **state) {
     ui_event(&w.screen.ui, &failure);
     assert_non_null(strstr(world_paint(&w), "MSG_SIZE_TOO_LARGE"));
     world_fini(&w);
+}
+
+/* Enter walks through the form, however often: what writes to a topic is the key that is called send. */
+static void test_produce_enter(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j p 'hello tab");
+    for (int i = 0; i < 20; i++)
+        world_keys(&w, "enter tab");
+    world_keys(&w, "esc enter enter enter");
+    assert_int_equal(w.client.n_produced, 0);
+    world_keys(&w, "ctrl-s");
+    assert_int_equal(w.client.n_produced, 1);
+    world_fini(&w);
+}
+
+/* While the form is typed into, the hints name no key that would only be typed; `leave form` brings them back. */
+static void test_produce_hints(void **state) {
+    static const struct { const char *keys; bool typing; } rows[] = {
+        {"4", true}, {"4 'clicks tab tab", true}, {"4 esc", false}, {"4 esc tab", true}, {"j j p", true},
+        {"j j p 'x ctrl-s", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        struct frame_hint hints[32];
+        int letters = 0;
+        bool way_out = false;
+        begin(&w);
+        world_keys(&w, rows[i].keys);
+        int n = command_hints(&w.screen, hints, 32);
+        for (int k = 0; k < n; k++) {
+            letters += hints[k].key[1] == '\0';
+            way_out = way_out || (strcmp(hints[k].key, "Esc") == 0 && strcmp(hints[k].label, "leave form") == 0);
+        }
+        assert_int_equal(letters == 0, rows[i].typing);
+        assert_int_equal(way_out, rows[i].typing);
+        world_keys(&w, "f1"); /* the page of keys is there all the same */
+        assert_non_null(strstr(world_paint(&w), "HERE, IN Produce"));
+        world_fini(&w);
+    }
 }
 
 /* What -X acks and compression.type say is what the form begins with; it may be changed there. */
@@ -574,6 +618,8 @@ static void test_resend(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_produce),
+        cmocka_unit_test(test_produce_enter),
+        cmocka_unit_test(test_produce_hints),
         cmocka_unit_test(test_produce_many),
         cmocka_unit_test(test_produce_numbered),
         cmocka_unit_test(test_produce_defaults),

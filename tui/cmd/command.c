@@ -85,27 +85,60 @@ void key_spelled(const char *name, char out[24]) {
         snprintf(out, 24, "%.20s", name);
 }
 
-static bool first_key(const struct screen *s, const struct command *c, char out[24]) {
+/* What a form takes for itself while it is typed into: letters, and the keys that move in it. */
+static bool key_is_typed(const char *name) {
+    return strncmp(name, "ctrl-", 5) != 0 && !(name[0] == 'f' && isdigit((unsigned char)name[1]));
+}
+
+/* The first key that means the command now. */
+static bool first_key(const struct screen *s, const struct command *c, bool typing, char out[24]) {
     const char *keys = keymap_keys(s->keymap, c);
     char name[16];
-    if (!keymap_next(&keys, name))
-        return false;
+    do {
+        if (!keymap_next(&keys, name))
+            return false;
+    } while (typing && key_is_typed(name));
     key_spelled(name, out);
     return true;
+}
+
+/* Those of the view; none where it has no key of its own. */
+static const struct own_key *own_keys(const struct screen *s, bool *typing) {
+    static const struct own_key none = {NULL, NULL};
+    const struct view *v = ui_view(&s->ui);
+    *typing = false;
+    return v->ops->own_keys ? v->ops->own_keys(v, typing) : &none;
+}
+
+static bool key_is_own(const struct own_key *own, const char *spelled) {
+    char key[24];
+    for (; own->key; own++) {
+        key_spelled(own->key, key);
+        if (strcmp(key, spelled) == 0)
+            return true;
+    }
+    return false;
 }
 
 void command_label(const struct ui *u, const char *name, char out[24]) {
     const struct screen *s = (const struct screen *)(const void *)((const char *)u - offsetof(struct screen, ui));
     const struct command *c = command_named(name, strlen(name));
-    if (!c || !first_key(s, c, out))
+    if (!c || !first_key(s, c, false, out))
         snprintf(out, 24, ":%.20s", name);
 }
 
 int command_hints(struct screen *s, struct frame_hint *out, int max) {
+    bool typing;
+    const struct own_key *own = own_keys(s, &typing);
     int n = 0;
     for (size_t i = 0; i < n_commands && n < max; i++) {
         const struct command *c = &commands[i];
-        if (!c->hint || !(c->views & (1u << ui_view(&s->ui)->id)) || !first_key(s, c, out[n].key))
+        for (const struct own_key *k = own; c->verb == VERB_NEXT && k->key && n < max; k++) { /* where Tab stands */
+            out[n] = (struct frame_hint){.label = k->label};
+            key_spelled(k->key, out[n++].key);
+        }
+        if (n == max || !c->hint || !(c->views & (1u << ui_view(&s->ui)->id)) ||
+            !first_key(s, c, typing, out[n].key) || key_is_own(own, out[n].key))
             continue;
         out[n].label = c->hint;
         out[n].off = !command_can(s, c);
@@ -116,6 +149,15 @@ int command_hints(struct screen *s, struct frame_hint *out, int max) {
     return n;
 }
 
+static void help_key(struct screen *s, const char *keys) {
+    /* Widths are counted in characters: the arrows are three bytes each. */
+    int shown = 0;
+    for (const char *p = keys; *p; p++)
+        shown += (*p & 0xc0) != 0x80;
+    block_line(&s->page, 29);
+    block_printf(&s->page, ROLE_hint_key, "  %s%*s", keys, shown < 14 ? 14 - shown : 1, "");
+}
+
 static void help_row(struct screen *s, const struct command *c) {
     const char *list = keymap_keys(s->keymap, c);
     char keys[96] = "", key[24], name[16];
@@ -124,21 +166,23 @@ static void help_row(struct screen *s, const struct command *c) {
         size_t at = strlen(keys);
         snprintf(keys + at, sizeof keys - at, "%s%s", at ? "  " : "", key);
     }
-    /* Widths are counted in characters: the arrows are three bytes each. */
-    int shown = 0;
-    for (const char *p = keys; *p; p++)
-        shown += (*p & 0xc0) != 0x80;
-    block_line(&s->page, 29);
-    block_printf(&s->page, ROLE_hint_key, "  %s%*s", keys, shown < 14 ? 14 - shown : 1, "");
+    help_key(s, keys);
     block_printf(&s->page, c->effect == DESTROYS ? ROLE_bad : ROLE_bright, ":%-12s", c->name);
     block_own(&s->page, command_can(s, c) ? ROLE_text : ROLE_dim, c->help);
 }
 
 void command_help(struct screen *s) {
     uint32_t here = 1u << ui_view(&s->ui)->id;
+    bool typing;
+    char key[24];
     screen_page(s, "Keys");
     block_line(&s->page, 0);
     block_printf(&s->page, ROLE_header, "HERE, IN %s", view_title(ui_view(&s->ui)->id));
+    for (const struct own_key *k = own_keys(s, &typing); k->key; k++) {
+        key_spelled(k->key, key);
+        help_key(s, key);
+        block_printf(&s->page, ROLE_text, "%13s%s", "", k->label);
+    }
     for (size_t i = 0; i < n_commands; i++)
         if (commands[i].views & here && commands[i].views != ALL)
             help_row(s, &commands[i]);

@@ -19,7 +19,7 @@ const char *form_text(struct form *f, int i) {
     return field->kind == FIELD_CHOICE ? field->choices[field->choice] : edit_cstr(&field->edit);
 }
 
-static void form_walk(struct form *f, int step) {
+void form_walk(struct form *f, int step) {
     for (int i = 0; i < f->n; i++) {
         f->focus = (f->focus + step + f->n) % f->n;
         if (!f->fields[f->focus].off)

@@ -25,6 +25,7 @@ struct field *form_add(struct form *f, enum field_kind kind, const char *label, 
 void form_fini(struct form *f);
 enum form_result { FORM_NO, FORM_TAKEN, FORM_SUBMIT };      /* NO: the key is not ours */
 enum form_result form_key(struct form *f, const struct key *k);
+void form_walk(struct form *f, int step);                   /* to the next field that can act, or to the one before */
 /* Returns the rows used. */
 int form_paint(struct form *f, struct canvas *c, struct rect r, bool focus);
 int form_rows(const struct form *f);

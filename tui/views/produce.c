@@ -422,10 +422,21 @@ static bool producev_key(struct view *v, struct ui *u, const struct key *k) {
         past_move(me, u, key_is(k, "ctrl-n") ? 1 : -1);
         return true;
     }
+    /* Only the key that is called send sends: Enter goes into the form, and one more must not write to a topic. */
     enum form_result result = form_key(&me->form, k);
     if (result == FORM_SUBMIT)
-        u->run(u, "send");
+        form_walk(&me->form, 1);
     return result != FORM_NO;
+}
+
+static const struct own_key *producev_own_keys(const struct view *v, bool *typing) {
+    static const struct own_key out[] = {{"tab", "fill in"}, {NULL, NULL}},
+                                in[] = {{"tab", "next field"}, {"esc", "leave form"}, {NULL, NULL}},
+                                again[] = {{"tab", "next field"}, {"esc", "leave form"}, {"ctrl-p", "sent before"},
+                                           {NULL, NULL}};
+    const struct produce *me = (const struct produce *)v;
+    *typing = me->typing;
+    return !me->typing ? out : me->n_past > 0 ? again : in;
 }
 
 static bool producev_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {
@@ -465,12 +476,14 @@ static bool producev_can(struct view *v, struct ui *u, enum verb verb) {
     (void)u;
     if (verb == VERB_TAIL)
         return me->form.fields[F_TOPIC].edit.text.n > 0;
+    if (verb == VERB_COPY)
+        return false;
     return verb != VERB_PAUSE || run_is_on(&me->run);
 }
 
 const struct view_ops view_produce = {
     .size = sizeof(struct produce), .background = true, .open = producev_open, .close = producev_close,
-    .paint = producev_paint, .key = producev_key, .verb = producev_verb, .can = producev_can,
+    .paint = producev_paint, .key = producev_key, .own_keys = producev_own_keys, .verb = producev_verb, .can = producev_can,
     .event = producev_event, .tick = producev_tick, .tick_us = producev_tick_us, .text = producev_text,
     .edited = producev_edited, .busy = producev_busy,
 };

@@ -29,6 +29,9 @@ enum verb {
     VERB_UP, VERB_DOWN, VERB_PAGE_UP, VERB_PAGE_DOWN, VERB_HOME, VERB_END, VERB_LEFT, VERB_RIGHT,
 };
 
+/* A key that a view takes before the key map, for the hints and the page of keys. */
+struct own_key { const char *key, *label; };
+
 struct ui;
 struct view {
     const struct view_ops *ops;
@@ -43,6 +46,8 @@ struct view_ops {
     void (*data)(struct view *v, struct ui *u);         /* a new snapshot, filter or sort */
     void (*paint)(struct view *v, struct ui *u, struct canvas *c, struct rect r);
     bool (*key)(struct view *v, struct ui *u, const struct key *k);     /* typing views: before the key map */
+    /* Which keys those are now, up to one without a name; typing: every letter is one, too. */
+    const struct own_key *(*own_keys)(const struct view *v, bool *typing);
     bool (*verb)(struct view *v, struct ui *u, enum verb verb, const char *arg); /* false: not here, not now */
     bool (*can)(struct view *v, struct ui *u, enum verb verb);          /* NULL: all */
     bool (*event)(struct view *v, struct ui *u, const struct client_event *e);   /* true: it was ours */
