@@ -67,8 +67,11 @@ def test_resize(box):
     box.run('topics', 'create', 'a-topic', '-b', b.address)
     t = console(box, '-b', b.address, columns=80)
     t.wait('a-topic')
-    for size in ((40, 10), (200, 50), (20, 5), (3, 2), (1, 1), (80, 24)):
+    for size in ((40, 10), (200, 50), (20, 5), (3, 2), (1, 1), (30, 8)):
         t.resize(*size)
+    t.wait('too small')
+    t.type('q')                                         # nothing that acts on what is hidden
+    t.resize(80, 24)
     t.wait('a-topic')
     t.type('q')
     equal(t.end(), 0, 'exit code')

@@ -206,6 +206,31 @@ static void test_leaving(void **state) {
     world_fini(&w);
 }
 
+/* On a screen that shows nothing, keys do nothing; what was open is there again when it is larger. */
+static void test_too_small(void **state) {
+    static const struct { int w, h; } sizes[] = {{39, 24}, {80, 9}, {20, 5}, {1, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct world w;
+        begin(&w);
+        world_keys(&w, "j j D 'clicks");
+        canvas_resize(&w.canvas, sizes[i].w, sizes[i].h);
+        world_paint(&w);
+        world_keys(&w, "enter esc q 2 'clicks enter");
+        assert_int_equal(w.client.n_actions, 0);
+        assert_false(w.screen.wants.quit);
+        canvas_resize(&w.canvas, 100, 30);
+        assert_non_null(strstr(world_paint(&w), "Deletes clicks with all its records"));
+        world_keys(&w, "enter");
+        assert_int_equal(w.client.n_actions, 1);
+        canvas_resize(&w.canvas, sizes[i].w, sizes[i].h);
+        world_paint(&w);
+        world_keys(&w, "ctrl-c");
+        assert_true(w.screen.wants.quit);
+        world_fini(&w);
+    }
+}
+
 static long others_two(void *ctx) { return ctx ? 2 : 2; }
 static int left_how = -1;
 static void leave(void *ctx, bool stop) { left_how = ctx ? stop : stop; }
@@ -224,6 +249,28 @@ static void test_leaving_others(void **state) {
     world_keys(&w, "q right enter");
     assert_true(w.screen.wants.quit);
     assert_int_equal(left_how, 1);
+    world_fini(&w);
+}
+
+/* The question before the end is told where there is no room for a dialog, and the same key answers it. */
+static void test_leaving_too_small(void **state) {
+    struct world w;
+    (void)state;
+    world_init(&w, 38, 9, false);
+    ui_set_snapshot(&w.screen.ui, world_snapshot(1));
+    w.screen.hooks.others = others_two;
+    w.screen.hooks.leave = leave;
+    assert_non_null(strstr(world_paint(&w), "^C leaves weir"));
+    left_how = -1;
+    world_keys(&w, "ctrl-c");
+    assert_false(w.screen.wants.quit);
+    assert_non_null(strstr(world_paint(&w), "^C again leaves weir"));
+    assert_non_null(strstr(world_paint(&w), "2 other clients"));
+    world_keys(&w, "q enter esc");
+    assert_false(w.screen.wants.quit);
+    world_keys(&w, "ctrl-c");
+    assert_true(w.screen.wants.quit);
+    assert_int_equal(left_how, 0); /* the broker goes on */
     world_fini(&w);
 }
 
@@ -401,6 +448,8 @@ int main(void) {
         cmocka_unit_test(test_filter_keys),
         cmocka_unit_test(test_paste_is_not_keys),
         cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_leaving_too_small),
         cmocka_unit_test(test_leaving_others),
         cmocka_unit_test(test_nothing_new_says_nothing),
         cmocka_unit_test(test_commands),

@@ -271,6 +271,11 @@ static bool abandon_submit(struct dialog *d, void *ctx) {
     return leave_broker(ctx);
 }
 
+bool leaving_is_asked(const struct screen *s) {
+    const struct dialog *d = &s->ui.dialog;
+    return d->open && (d->submit == leave_submit || d->submit == abandon_submit);
+}
+
 bool cmd_exit(struct screen *s, const struct command *c, const char *arg) {
     char why[200];
     struct ui *u = &s->ui;

@@ -27,6 +27,7 @@ void command_help(struct screen *s);                                 /* fills th
 /* For views, which know commands by name only: the first key as a person spells it, or ":name". */
 void command_label(const struct ui *u, const char *name, char out[24]);
 int command_hints(struct screen *s, struct frame_hint *out, int max);
+bool leaving_is_asked(const struct screen *s);                       /* the dialog is the question of cmd_exit */
 
 bool cmd_verb(struct screen *s, const struct command *c, const char *arg);
 bool cmd_tail(struct screen *s, const struct command *c, const char *arg);

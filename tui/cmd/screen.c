@@ -105,9 +105,28 @@ static void columns_keyed(struct screen *s, const struct key *k) {
         ui_remember_columns(&s->ui, t);
 }
 
+/* What cannot be seen must not be acted on.  The way out works: a question before it is shown in place of the
+ * dialog, and the same key once more takes the dialog's first answer. */
+static void small_keyed(struct screen *s, const struct key *k) {
+    const struct command *c = command_of_key(s, k->name);
+    struct key answer;
+    if (!c || !(c->function == cmd_exit || c->function == cmd_suspend || c->function == cmd_redraw))
+        return;
+    bool asked = leaving_is_asked(s);
+    s->ui.dirty = true;
+    if (c->function == cmd_exit && s->ui.dialog.open && key_of(&answer, asked ? "enter" : "esc"))
+        dialog_key(&s->ui.dialog, &answer);
+    if (c->function != cmd_exit || !asked)
+        command_run(s, c, "");
+}
+
 void screen_key(struct screen *s, const struct key *k) {
     struct view *v = ui_view(&s->ui);
     struct key end;
+    if (s->too_small) {
+        small_keyed(s, k);
+        return;
+    }
     bool to_view = !s->ui.dialog.open && !s->prompt.open && !s->page_open && !s->columns.open;
     /* Not bound to anything: it was Esc and a key in one breath. */
     if (strncmp(k->name, "alt-", 4) == 0 && !(to_view && command_of_key(s, k->name))) {
@@ -156,15 +175,19 @@ static void paint_page(struct screen *s, struct canvas *c) {
 }
 
 /* Below this a dialog would not show the field that is typed into. */
-static bool paint_too_small(struct canvas *c) {
+static void paint_too_small(struct screen *s, struct canvas *c) {
     struct block b = {.words = true};
-    if (c->w >= SMALLEST_W && c->h >= SMALLEST_H)
-        return false;
+    struct rect r = {0, 0, c->h, c->w};
+    bool asked = leaving_is_asked(s);
+    char key[24];
     canvas_clear(c);
     block_printf(&b, ROLE_warn, "too small: weir needs %dx%d, this is %dx%d", SMALLEST_W, SMALLEST_H, c->w, c->h);
-    block_paint(&b, c, (struct rect){0, 0, c->h, c->w}, 0, 0, true);
+    block_line(&b, 0);
+    block_printf(&b, ROLE_text, asked ? "%s again leaves weir" : "%s leaves weir", ui_key(&s->ui, "exit", key));
+    int used = block_paint(&b, c, r, 0, 0, true);
+    if (asked && used < c->h)
+        block_paint(&s->ui.dialog.text, c, (struct rect){used, 0, c->h - used, c->w}, 0, 0, true);
     block_fini(&b);
-    return true;
 }
 
 static void paint_all(struct screen *s, struct canvas *c) {
@@ -185,7 +208,10 @@ static void paint_all(struct screen *s, struct canvas *c) {
 }
 
 void screen_paint(struct screen *s, struct canvas *c) {
-    if (!paint_too_small(c))
+    s->too_small = c->w < SMALLEST_W || c->h < SMALLEST_H;
+    if (s->too_small)
+        paint_too_small(s, c);
+    else
         paint_all(s, c);
     s->ui.dirty = false;
 }

@@ -29,6 +29,7 @@ struct screen {
     struct block page;              /* help, or what a command printed */
     char page_title[64];
     bool page_open;
+    bool too_small;                 /* the last paint showed nothing but that: keys only leave */
     int page_top;
     char typed_filter[128];         /* before the prompt changed it, for Esc */
     struct { bool redraw, suspend, hello, quit; } wants;
