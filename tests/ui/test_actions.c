@@ -39,6 +39,37 @@ static void test_create_topic(void **state) {
     world_fini(&w);
 }
 
+/* A config's value may be a list; what is none of NAME=VALUE is said and nothing is created without it. */
+static void test_create_topic_configs(void **state) {
+    static const struct { const char *typed; int n; const char *shown; } rows[] = {
+        {"cleanup.policy=compact,delete", 1, " cleanup.policy=compact,delete "},
+        {"cleanup.policy=compact,delete,_retention.ms=1", 2, " retention.ms=1 "},
+        {"a=1,b=2,_c=3", 3, " c=3 "},
+        {"a=", 1, " a= "},
+        {",_a=1,", 1, " a=1 "},
+        {"retention.ms_1000", -1, "retention.ms is not one of"},
+        {"a=1,_delete", -1, "delete is not one of"},
+        {"a=1_,delete", -1, "delete is not one of"},
+        {"a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1,j=1,k=1,l=1,m=1,n=1,o=1,p=1,q=1", -1, "q=1 is not one of up to 16"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        char keys[200];
+        begin(&w);
+        snprintf(keys, sizeof keys, "n 'events tab tab tab '%s", rows[i].typed);
+        world_keys(&w, keys);
+        char *before = mem_strdup(world_paint(&w));
+        world_keys(&w, "enter");
+        assert_int_equal(w.client.n_actions, rows[i].n >= 0);
+        assert_non_null(strstr(rows[i].n >= 0 ? before : world_paint(&w), rows[i].shown));
+        if (rows[i].n >= 0)
+            assert_int_equal(w.client.actions[0].n_configs, rows[i].n);
+        free(before);
+        world_fini(&w);
+    }
+}
+
 static void test_delete_wants_the_name(void **state) {
     struct world w;
     (void)state;
@@ -141,6 +172,48 @@ static void test_reset_by_time(void **state) {
     assert_int_equal(w.client.actions[1].kind, ACTION_RESET_OFFSETS);
     assert_int_equal(w.client.actions[1].n_offsets, 2);
     assert_int_equal(w.client.actions[1].first_offset, 1500);
+    world_fini(&w);
+}
+
+/* The command that a reset shows says what was typed, and nothing in the place of what was not. */
+static void test_reset_commands(void **state) {
+    static const struct { const char *keys, *shown; } rows[] = {
+        {"", "--to-earliest"}, {"right", "--to-latest"}, {"right right", "--to-offset ''"},
+        {"right right tab '12", "--to-offset 12"}, {"right right right", "--shift-by ''"},
+        {"right right right tab '-5", "--shift-by -5"}, {"left", "--to-datetime ''"},
+        {"left tab 'noon", "--to-datetime noon"}, {"left tab '2024-05-31T12:00Z", "--to-datetime 2024-05-31T12:00:00.000Z"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        begin(&w);
+        world_keys(&w, "2 j o");
+        world_keys(&w, rows[i].keys);
+        assert_non_null(strstr(world_paint(&w), rows[i].shown));
+        world_fini(&w);
+    }
+}
+
+/* The brokers refuse to reset a group that has members: the question says so, for as long as it is so. */
+static void test_reset_with_members(void **state) {
+    static const struct { int64_t members; const char *said; } rows[] = {
+        {3, " 3 now: stop them first."}, {1, " 1 now: stop it first."}, {0, NULL},
+    };
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "2");
+    while (!slice_is(((const struct model_group *)table_selected(ui_table(&w.screen.ui)))->id, "settlement"))
+        world_keys(&w, "j");
+    world_keys(&w, "o");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct snapshot *s = world_snapshot(i + 2);
+        struct model_group *g = (struct model_group *)(uintptr_t)snapshot_group(s, SLICE("settlement"));
+        g->n_members = (struct value){.state = VALUE_KNOWN, .v = rows[i].members};
+        ui_set_snapshot(&w.screen.ui, s);
+        const char *said = strstr(world_paint(&w), rows[i].said ? rows[i].said : " now: stop ");
+        assert_int_equal(said != NULL, rows[i].said != NULL);
+    }
     world_fini(&w);
 }
 
@@ -440,10 +513,13 @@ static void test_completion(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create_topic),
+        cmocka_unit_test(test_create_topic_configs),
         cmocka_unit_test(test_delete_wants_the_name),
         cmocka_unit_test(test_read_only),
         cmocka_unit_test(test_reset_offsets),
         cmocka_unit_test(test_reset_by_time),
+        cmocka_unit_test(test_reset_commands),
+        cmocka_unit_test(test_reset_with_members),
         cmocka_unit_test(test_order_changes_under_the_bar),
         cmocka_unit_test(test_filter_keys),
         cmocka_unit_test(test_paste_is_not_keys),

@@ -73,14 +73,24 @@ static bool act(struct dialog *d, struct client_action *a, const char *doing) {
 enum { N_NAME, N_PARTITIONS, N_REPLICATION, N_CONFIGS };
 #define CONFIGS_MAX 16
 
-/* "a=b, c=d" in place; returns how many. */
-static size_t configs_parse(char *text, struct client_property *out) {
-    size_t n = 0;
-    char *save = NULL;
-    for (char *p = strtok_r(text, ", ", &save); p && n < CONFIGS_MAX; p = strtok_r(NULL, ", ", &save)) {
-        char *equal = strchr(p, '=');
-        if (!equal)
+/* "a=b, c=d,e" in place: two, the second with a list.  How many; -1: *wrong is no NAME=VALUE, or one too many. */
+static int configs_parse(char *text, struct client_property *out, const char **wrong) {
+    char between = '\0';
+    int n = 0;
+    for (char *from = text, *p; *(p = from + strspn(from, ", ")); ) {
+        char *end = p + strcspn(p, ", "), *equal = memchr(p, '=', (size_t)(end - p));
+        bool goes_on = !equal && n > 0 && p == from && between == ',';
+        between = *end;
+        *end = '\0';
+        from = between ? end + 1 : end;
+        if (goes_on) {
+            p[-1] = ',';
             continue;
+        }
+        if (!equal || n == CONFIGS_MAX) {
+            *wrong = p;
+            return -1;
+        }
         *equal = '\0';
         out[n++] = (struct client_property){p, equal + 1};
     }
@@ -89,22 +99,23 @@ static size_t configs_parse(char *text, struct client_property *out) {
 
 static void new_topic_equivalent(struct dialog *d, struct buf *out) {
     struct client_property configs[CONFIGS_MAX];
+    const char *wrong;
     char *text = mem_strdup(form_text(&d->form, N_CONFIGS));
-    size_t n = configs_parse(text, configs);
+    int n = configs_parse(text, configs, &wrong);
     put_tool(d, out, "kafka-topics.sh");
     put_option(out, "--create --topic", slice_cstr(form_text(&d->form, N_NAME)));
     if (*form_text(&d->form, N_PARTITIONS))
         put_option(out, "--partitions", slice_cstr(form_text(&d->form, N_PARTITIONS)));
     if (*form_text(&d->form, N_REPLICATION))
         put_option(out, "--replication-factor", slice_cstr(form_text(&d->form, N_REPLICATION)));
-    for (size_t i = 0; i < n; i++)
+    for (int i = 0; i < n; i++)
         put_config(out, "--config", configs[i].name, configs[i].value);
     free(text);
 }
 
 static bool new_topic_submit(struct dialog *d, void *ctx) {
     struct client_property configs[CONFIGS_MAX];
-    struct client_action a = {.kind = ACTION_CREATE_TOPIC};
+    struct client_action a;
     int64_t partitions, replication;
     (void)ctx;
     if (!*form_text(&d->form, N_NAME)) {
@@ -115,15 +126,19 @@ static bool new_topic_submit(struct dialog *d, void *ctx) {
     if (!number_in(d, N_PARTITIONS, -1, 1, &partitions) || !number_in(d, N_REPLICATION, -1, 1, &replication))
         return false;
     char *name = mem_strdup(form_text(&d->form, N_NAME)), *text = mem_strdup(form_text(&d->form, N_CONFIGS));
-    a.name = name;
-    a.partitions = (int32_t)partitions;
-    a.replication = (int32_t)replication;
-    a.configs = configs;
-    a.n_configs = configs_parse(text, configs);
-    act(d, &a, "creating");
+    const char *wrong;
+    int n = configs_parse(text, configs, &wrong);
+    if (n < 0) {
+        snprintf(d->wrong, sizeof d->wrong, "Configs: %.80s is not one of up to %d NAME=VALUE", wrong, CONFIGS_MAX);
+        d->form.focus = N_CONFIGS;
+    } else {
+        a = (struct client_action){.kind = ACTION_CREATE_TOPIC, .name = name, .partitions = (int32_t)partitions,
+                                   .replication = (int32_t)replication, .configs = configs, .n_configs = (size_t)n};
+        act(d, &a, "creating");
+    }
     free(name);
     free(text);
-    return true;
+    return n >= 0;
 }
 
 void dialog_new_topic(struct ui *u, struct slice name) {
@@ -158,11 +173,13 @@ void dialog_delete_topic(struct ui *u, struct slice name) {
     block_own(&d->text, ROLE_text, " with all its records, for everyone. This cannot be undone.");
     if (t && t->messages.state == VALUE_KNOWN) {
         block_line(&d->text, 0);
-        block_printf(&d->text, ROLE_dim, "%s messages%s%s in %d partitions", fmt_group(number, t->messages.v),
-                     t->bytes.state == VALUE_KNOWN ? ", " : "",
-                     t->bytes.state == VALUE_KNOWN ? fmt_bytes(size, t->bytes.v, false) : "", t->n_partitions);
+        block_printf(&d->text, ROLE_dim, "%s message%s%s%s in %d partition%s", fmt_group(number, t->messages.v),
+                     t->messages.v == 1 ? "" : "s", t->bytes.state == VALUE_KNOWN ? ", " : "",
+                     t->bytes.state == VALUE_KNOWN ? fmt_bytes(size, t->bytes.v, false) : "", t->n_partitions,
+                     t->n_partitions == 1 ? "" : "s");
         if (t->groups.state == VALUE_KNOWN && t->groups.v > 0)
-            block_printf(&d->text, ROLE_warn, " · read by %s groups", fmt_group(number, t->groups.v));
+            block_printf(&d->text, ROLE_warn, " · read by %s group%s", fmt_group(number, t->groups.v),
+                         t->groups.v == 1 ? "" : "s");
     }
     dialog_require(d, "Type its name", name);
     d->equivalent = delete_topic_equivalent;
@@ -501,19 +518,45 @@ static void reset_preview(struct dialog *d, const struct canvas *c, struct block
     }
 }
 
+/* Members may come and go while the question stands. */
+static void reset_text(struct dialog *d) {
+    const struct model_group *g = snapshot_group(dialog_ui(d)->snap, d->subject);
+    int64_t members = g && g->n_members.state == VALUE_KNOWN ? g->n_members.v : 0;
+    char number[FORMAT_SIZE];
+    block_clear(&d->text);
+    block_line(&d->text, 0);
+    block_own(&d->text, ROLE_text, "Sets what ");
+    block_foreign(&d->text, ROLE_bright, d->subject);
+    block_own(&d->text, ROLE_text, " will read next. It must have no members while this is done");
+    if (members > 0)
+        block_printf(&d->text, ROLE_warn, "; it has %s now: stop %s first.", fmt_group(number, members),
+                     members == 1 ? "it" : "them");
+    else
+        block_own(&d->text, ROLE_text, ".");
+}
+
 /* What Where means depends on To; earliest and latest want nothing. */
 static void reset_fill(struct dialog *d) {
     static const char *const hints[] = {"", "", "an offset", "1000 or -1000", "2026-01-31T12:00 or 10m"};
     struct field *where = &d->form.fields[R_VALUE];
     int to = d->form.fields[R_TO].choice;
+    reset_text(d);
     where->off = to < TO_OFFSET;
     where->hint = hints[to];
     if (where->off)
         edit_set(&where->edit, SLICE(""));
 }
 
+/* The time that was asked for.  What is no time stays as it was typed: a command never says more than was meant. */
+static const char *reset_time(const struct ui *u, const char *text, char out[FORMAT_SIZE]) {
+    int64_t ms = u->by_time.ms;
+    bool known = *text && strcmp(u->by_time.text, text) == 0;
+    return known || text_time(text, u->wall_ms, &ms) ? time_word(ms, out) : text;
+}
+
 static void reset_equivalent(struct dialog *d, struct buf *out) {
     int to = d->form.fields[R_TO].choice;
+    const char *text = form_text(&d->form, R_VALUE);
     char time[FORMAT_SIZE];
     put_tool(d, out, "kafka-consumer-groups.sh");
     put_option(out, "--reset-offsets --execute --group", d->subject);
@@ -524,10 +567,9 @@ static void reset_equivalent(struct dialog *d, struct buf *out) {
     if (to < TO_OFFSET)
         buf_printf(out, " --to-%s", reset_choices[to]);
     else if (to == TO_TIME)
-        buf_printf(out, " --to-datetime %s", time_word(dialog_ui(d)->by_time.ms, time));
+        put_option(out, "--to-datetime", slice_cstr(reset_time(dialog_ui(d), text, time)));
     else
-        buf_printf(out, " %s %" PRId64, to == TO_OFFSET ? "--to-offset" : "--shift-by",
-                   (int64_t)strtoll(form_text(&d->form, R_VALUE), NULL, 10));
+        put_option(out, to == TO_OFFSET ? "--to-offset" : "--shift-by", slice_cstr(text));
 }
 
 static bool reset_submit(struct dialog *d, void *ctx) {
@@ -567,10 +609,6 @@ static bool reset_submit(struct dialog *d, void *ctx) {
 void dialog_reset_group(struct ui *u, const struct model_group *g) {
     struct dialog *d = begin(u, "Reset offsets", g->id);
     time_search_fini(&u->by_time);
-    block_line(&d->text, 0);
-    block_own(&d->text, ROLE_text, "Sets what ");
-    block_foreign(&d->text, ROLE_bright, g->id);
-    block_own(&d->text, ROLE_text, " will read next. It must have no members while this is done.");
     form_add(&d->form, FIELD_CHOICE, "To", NULL)->choices = reset_choices;
     form_add(&d->form, FIELD_TEXT, "Where", NULL)->width = 30;
     form_add(&d->form, FIELD_TEXT, "Topic", "all of its topics");
