@@ -425,6 +425,34 @@ static void test_headlines_are_whole(void **state) {
     }
 }
 
+/* Kafka explains its configs in HTML; what only looks like it stays. */
+static void test_config_explained(void **state) {
+    static const struct { const char *doc, *shown; } rows[] = {
+        {"the <i>least</i> with <code>acks</code>", " the least with acks "},
+        {"to <a href=\"#x\">the section</a>", " to the section "},
+        {"one.<br>Two.<p>Three</p>", " one. Two. Three "},
+        {"of<ul><li>this</li><li>that</li></ul>", " of · this · that "},
+        {"a &lt; b &amp;&amp; &quot;c&quot;", " a < b && \"c\" "},
+        {"a < b, <host>:<port>, <i", " a < b, <host>:<port>, <i "},
+        {"</", " </ "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        struct client_config_row row = {.name = SLICE("min.insync.replicas"), .value = SLICE("1"),
+                                        .doc = slice_cstr(rows[i].doc), .is_default = true, .source = 5};
+        begin(&w);
+        world_keys(&w, "j j enter");
+        ui_event(&w.screen.ui, &(struct client_event){.kind = EVENT_ACTION, .id = w.client.last_id, .ok = true,
+                                                      .configs = &row, .n_configs = 1});
+        world_keys(&w, "tab tab enter");
+        const char *text = world_paint(&w);
+        if (!strstr(text, rows[i].shown))
+            fail_msg("%s is shown as:\n%s", rows[i].doc, text);
+        world_fini(&w);
+    }
+}
+
 static void put_keys(struct buf *out, const struct command *c) {
     const char *between = "";
     for (const char *p = c->keys; *p;) {
@@ -531,6 +559,7 @@ int main(void) {
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_completion),
         cmocka_unit_test(test_headlines_are_whole),
+        cmocka_unit_test(test_config_explained),
         cmocka_unit_test(test_keys_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

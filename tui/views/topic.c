@@ -310,6 +310,52 @@ static int config_order(const void *a, const void *b) {
     return slice_cmp(x->name, y->name);
 }
 
+/* Kafka explains its configs in HTML. */
+static const struct { const char *name, *text; } tags[] = {
+    {"a", ""}, {"b", ""}, {"br", " "}, {"code", ""}, {"em", ""}, {"i", ""}, {"li", " · "}, {"ol", " "}, {"p", " "},
+    {"pre", " "}, {"strong", ""}, {"tt", ""}, {"ul", " "},
+}, entities[] = {{"&amp;", "&"}, {"&gt;", ">"}, {"&lt;", "<"}, {"&nbsp;", " "}, {"&quot;", "\""}};
+
+/* Bytes of the tag or entity that begins there, 0 none; *text is what stands for it. */
+static size_t markup_at(struct slice s, const char **text) {
+    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
+        size_t n = strlen(entities[i].name);
+        *text = entities[i].text;
+        if (s.n >= n && memcmp(s.p, entities[i].name, n) == 0)
+            return n;
+    }
+    const uint8_t *end = s.p[0] == '<' ? memchr(s.p, '>', s.n) : NULL;
+    if (!end)
+        return 0;
+    bool closing = s.p[1] == '/';
+    const char *name = (const char *)s.p + 1 + closing;
+    size_t n = strcspn(name, " />");
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        *text = closing ? "" : tags[i].text;
+        if (strlen(tags[i].name) == n && memcmp(name, tags[i].name, n) == 0)
+            return (size_t)(end + 1 - s.p);
+    }
+    return 0;
+}
+
+/* A copy without it. */
+static struct slice plain_text(struct slice doc) {
+    struct buf out = {0};
+    for (size_t i = 0; i < doc.n;) {
+        const char *text;
+        size_t n = markup_at(slice_of(doc.p + i, doc.n - i), &text);
+        bool gap = out.n == 0 || out.p[out.n - 1] == ' ';
+        if (n > 0)
+            buf_puts(&out, text + (gap && *text == ' '));
+        else
+            buf_put_u8(&out, doc.p[i]);
+        i += n > 0 ? n : 1;
+    }
+    struct slice plain = mem_dup(buf_slice(&out));
+    buf_fini(&out);
+    return plain;
+}
+
 static void configs_forget(struct topic_view *me) {
     for (size_t i = 0; i < me->n_configs; i++) {
         free((void *)(uintptr_t)me->configs[i].name.p);
@@ -347,7 +393,7 @@ static bool topicv_event(struct view *v, struct ui *u, const struct client_event
     for (size_t i = 0; i < e->n_configs; i++) {
         const struct client_config_row *from = &e->configs[i];
         me->configs[i] = (struct config_row){
-            mem_dup(from->name), mem_dup(from->value), mem_dup(from->doc),
+            mem_dup(from->name), mem_dup(from->value), plain_text(from->doc),
             from->read_only, from->sensitive, from->is_default, from->source,
         };
         me->n_set += !from->is_default;
