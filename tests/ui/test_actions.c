@@ -425,6 +425,35 @@ static void test_headlines_are_whole(void **state) {
     }
 }
 
+/* A member's topics by their whole names; one that is longer than a screen leaves room for its partitions. */
+static void test_member_reads(void **state) {
+    static const char wide[] = "a-name-of-sixty-characters-that-somebody-gave-to-a-topic-once";
+    static const struct { const char *topic; const char *shown; } rows[] = {
+        {"clicks", "  clicks 0,2 orders 1 "},
+        {"orders.payment.settled.by-region.v2", "  orders.payment.settled.by-region.v2 0,2 orders 1 "},
+        {wide, "  a-name-of-sixty-characte…ody-gave-to-a-topic-once 0,2 orders 1 "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        struct model_assigned assigned[] = {{slice_cstr(rows[i].topic), 0}, {slice_cstr(rows[i].topic), 2},
+                                            {SLICE("orders"), 1}};
+        world_init(&w, 200, 30, false);
+        struct snapshot *s = world_snapshot(1);
+        struct model_group *g = (struct model_group *)(uintptr_t)snapshot_group(s, SLICE("settlement"));
+        struct model_member *m = (struct model_member *)(uintptr_t)&g->members.v[0];
+        m->assigned.v = assigned;
+        m->assigned.n = 3;
+        ui_set_snapshot(&w.screen.ui, s);
+        world_paint(&w);
+        world_keys(&w, "2 j enter tab");
+        const char *text = world_paint(&w);
+        if (!strstr(text, rows[i].shown))
+            fail_msg("%s", text);
+        world_fini(&w);
+    }
+}
+
 /* Kafka explains its configs in HTML; what only looks like it stays. */
 static void test_config_explained(void **state) {
     static const struct { const char *doc, *shown; } rows[] = {
@@ -560,6 +589,7 @@ int main(void) {
         cmocka_unit_test(test_completion),
         cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_config_explained),
+        cmocka_unit_test(test_member_reads),
         cmocka_unit_test(test_keys_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define READS_MAX 300       /* bytes of a member's topics and partitions */
+#define READS_NAME 48       /* of a topic's name among them */
 enum { SUB_PARTITIONS, SUB_MEMBERS, SUB_N };
 struct lag_row {
     struct model_lag lag;
@@ -15,6 +17,7 @@ struct lag_row {
 struct member_row {
     const struct model_member *member;
     struct lag_sum sum;
+    struct slice reads;         /* "clicks 0,3 orders 1" */
 };
 struct group_view {
     struct view view;
@@ -22,6 +25,7 @@ struct group_view {
     struct table tables[SUB_N];
     struct lag_row *lags;
     struct member_row *members;
+    struct buf reads;           /* of all members */
 };
 
 /* ---- partitions ---- */
@@ -185,19 +189,12 @@ static void get_member_lag(const void *row, const struct look_env *env, struct o
 }
 
 static void get_reads(const void *row, const struct look_env *env, struct out_cell *out) {
-    const struct model_member *m = ((const struct member_row *)row)->member;
-    size_t at = 0;
+    const struct member_row *r = row;
     (void)env;
-    out->text[0] = '\0';
-    for (int32_t i = 0; i < m->assigned.n && at + 30 < sizeof out->text; i++) {
-        char topic[20];
-        bool again = i > 0 && slice_eq(m->assigned.v[i].topic, m->assigned.v[i - 1].topic);
-        text_safe(m->assigned.v[i].topic, topic, sizeof topic);
-        at += (size_t)snprintf(out->text + at, sizeof out->text - at, "%s%s%s%d", again ? "," : i ? " " : "",
-                               again ? "" : topic, again ? "" : " ", (int)m->assigned.v[i].partition);
-    }
+    out->foreign = r->reads;
+    out->is_text = true;
     out->role = ROLE_dim;
-    out->state = m->assigned.n ? VALUE_KNOWN : VALUE_NONE;
+    out->state = r->reads.n ? VALUE_KNOWN : VALUE_NONE;
 }
 
 static const struct column member_columns[] = {
@@ -205,7 +202,7 @@ static const struct column member_columns[] = {
     GET("HOST", get_host, FORM_TEXT, false, 18, 0, 2),
     GET("PARTS", get_n_assigned, FORM_COUNT, true, 5, 0, 1),
     GET("LAG", get_member_lag, FORM_COUNT, true, 14, 0, 3),
-    GET("READS", get_reads, FORM_TEXT, false, 24, 60, 4),
+    GET("READS", get_reads, FORM_TEXT, false, 24, 255, 4),
     GET("INSTANCE", get_instance, FORM_TEXT, false, 12, 24, 6),
     GET("ID", get_member_id, FORM_TEXT, false, 24, 60, 5),
 };
@@ -231,6 +228,43 @@ static void groupv_close(struct view *v, struct ui *u) {
         table_fini(&me->tables[i]);
     free(me->lags);
     free(me->members);
+    buf_fini(&me->reads);
+}
+
+/* The names that people give are whole; one that fills the screen would hide its partitions. */
+static void put_topic(struct buf *out, struct slice name, bool ascii) {
+    const size_t part = READS_NAME / 2;
+    if (name.n <= READS_NAME) {
+        buf_put(out, name.p, name.n);
+        return;
+    }
+    buf_put(out, name.p, part);
+    buf_puts(out, ascii ? "..." : "…");
+    buf_put(out, name.p + name.n - part, part);
+}
+
+/* What a member reads, as far as a screen may show it. */
+static size_t put_reads(struct buf *out, const struct model_member *m, bool ascii) {
+    size_t from = out->n;
+    for (int32_t i = 0; i < m->assigned.n && out->n - from < READS_MAX; i++) {
+        struct slice topic = m->assigned.v[i].topic;
+        bool again = i > 0 && slice_eq(topic, m->assigned.v[i - 1].topic);
+        if (!again) {
+            buf_puts(out, i ? " " : "");
+            put_topic(out, topic, ascii);
+        }
+        buf_printf(out, "%s%" PRId32, again ? "," : " ", m->assigned.v[i].partition);
+    }
+    return out->n - from;
+}
+
+static void reads_find(struct group_view *me, int32_t n_members, bool ascii) {
+    buf_clear(&me->reads);
+    for (int32_t i = 0; i < n_members; i++)
+        me->members[i].reads.n = put_reads(&me->reads, me->members[i].member, ascii);
+    const uint8_t *p = me->reads.p;
+    for (int32_t i = 0; i < n_members; p += me->members[i++].reads.n)
+        me->members[i].reads.p = p;
 }
 
 static void groupv_data(struct view *v, struct ui *u) {
@@ -241,6 +275,7 @@ static void groupv_data(struct view *v, struct ui *u) {
     me->members = mem_realloc(me->members, (size_t)(n_members + 1) * sizeof *me->members);
     for (int32_t i = 0; i < n_members; i++)
         me->members[i] = (struct member_row){.member = &g->members.v[i]};
+    reads_find(me, n_members, u->ascii);
     for (int32_t i = 0; i < n_rows; i++) {
         const struct model_lag *lag = &g->rows.v[i];
         me->lags[i] = (struct lag_row){.lag = *lag};
