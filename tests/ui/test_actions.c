@@ -425,6 +425,31 @@ static void test_headlines_are_whole(void **state) {
     }
 }
 
+/* Every state of a group is whole in its column at 80 columns, and whole in Kafka's own word in its headline. */
+static void test_group_states(void **state) {
+    static const struct { const char *state, *listed; } rows[] = {
+        {"Stable", "● Stable "}, {"Empty", "● Empty "}, {"Dead", "● Dead "}, {"PreparingRebalance", "● Preparing "},
+        {"CompletingRebalance", "● Completing "}, {"Assigning", "● Assigning "}, {"Reconciling", "● Reconciling"},
+        {"NotReady", "● NotReady "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        char headline[80];
+        world_init(&w, 80, 24, false);
+        struct snapshot *s = world_snapshot(1);
+        ((struct model_group *)(uintptr_t)snapshot_group(s, SLICE("settlement")))->state = slice_cstr(rows[i].state);
+        ui_set_snapshot(&w.screen.ui, s);
+        world_keys(&w, "2");
+        assert_non_null(strstr(world_paint(&w), rows[i].listed));
+        world_keys(&w, "j enter");
+        world_paint(&w);
+        snprintf(headline, sizeof headline, "settlement   ● %s  lag ", rows[i].state);
+        assert_non_null(strstr(world_line(&w, 2), headline));
+        world_fini(&w);
+    }
+}
+
 /* A member's topics by their whole names; one that is longer than a screen leaves room for its partitions. */
 static void test_member_reads(void **state) {
     static const char wide[] = "a-name-of-sixty-characters-that-somebody-gave-to-a-topic-once";
@@ -590,6 +615,7 @@ int main(void) {
         cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_config_explained),
         cmocka_unit_test(test_member_reads),
+        cmocka_unit_test(test_group_states),
         cmocka_unit_test(test_keys_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,7 +304,7 @@ static int piece_foreign(struct canvas *c, int y, int at, int end, struct slice 
 static void paint_figures(const struct model_group *g, struct ui *u, struct canvas *c, int y, int x, int w) {
     struct out_cell state = {.state = VALUE_KNOWN}, lag = {.state = VALUE_KNOWN};
     char number[FORMAT_SIZE];
-    group_state_cell(g, &state);
+    group_state_cell(g, false, &state);
     group_lag_cell(g, &u->env, &lag);
     int state_w = state.state == VALUE_KNOWN ? canvas_width(c, state.text) + 3 : 0;
     int lag_w = lag.state == VALUE_KNOWN ? canvas_width(c, lag.text) + 6 : 0;

@@ -18,7 +18,12 @@ static void get_id(const void *row, const struct look_env *env, struct out_cell 
     out->role = ROLE_bright;
 }
 
-void group_state_cell(const struct model_group *g, struct out_cell *out) {
+/* In a column these are cut to words as long as the others, so that no column moves while a group rebalances. */
+static const struct { const char *state, *in_column; } long_states[] = {
+    {"PreparingRebalance", "Preparing"}, {"CompletingRebalance", "Completing"},
+};
+
+void group_state_cell(const struct model_group *g, bool in_column, struct out_cell *out) {
     bool alive = g->n_members.state == VALUE_KNOWN && g->n_members.v > 0;
     if (g->error != 0 && g->why.p) {
         out->state = VALUE_FAILED;
@@ -32,13 +37,19 @@ void group_state_cell(const struct model_group *g, struct out_cell *out) {
     size_t n = 0;
     while (n < g->state.n && n < 22 && ((g->state.p[n] | 32) >= 'a' && (g->state.p[n] | 32) <= 'z'))
         n++;
-    snprintf(out->text, sizeof out->text, "%s %.*s", alive ? "●" : "○", (int)n, (const char *)g->state.p);
+    const char *word = (const char *)g->state.p;
+    for (size_t i = 0; in_column && i < sizeof long_states / sizeof *long_states; i++)
+        if (slice_is(g->state, long_states[i].state)) {
+            word = long_states[i].in_column;
+            n = strlen(word);
+        }
+    snprintf(out->text, sizeof out->text, "%s %.*s", alive ? "●" : "○", (int)n, word);
     out->role = slice_is(g->state, "Stable") ? ROLE_good : slice_is(g->state, "Empty") ? ROLE_zero : ROLE_warn;
 }
 
 static void get_state(const void *row, const struct look_env *env, struct out_cell *out) {
     (void)env;
-    group_state_cell(row, out);
+    group_state_cell(row, true, out);
     out->sort = out->role == ROLE_good ? 2 : out->role == ROLE_zero ? 1 : 0;
 }
 
@@ -139,7 +150,7 @@ static const struct column groups_columns[] = {
     GET("GROUP", get_id, FORM_TEXT, false, 24, 60, 0),
     GET("LAG", get_lag, FORM_COUNT, true, 14, 0, 1),
     COL("TOPICS", struct model_group, n_topics, FORM_COUNT, 6, 0, 7),
-    GET("STATE", get_state, FORM_TEXT, false, 12, 0, 3),
+    GET("STATE", get_state, FORM_TEXT, false, 13, 0, 3),
     COL("MEMBERS", struct model_group, n_members, FORM_COUNT, 7, 0, 4),
     COL("IN/S", struct model_group, in, FORM_RATE, 7, 0, 6),
     COL("OUT/S", struct model_group, out, FORM_RATE, 7, 0, 5),

@@ -8,6 +8,6 @@ struct lag_sum group_lag_sum(const struct model_group *g, struct slice topic);  
 void lag_sum_cell(const struct lag_sum *sum, const struct look_env *env, int w, struct out_cell *out);
 void lag_cell(const struct model_lag *row, const struct look_env *env, struct out_cell *out);
 void group_lag_cell(const struct model_group *g, const struct look_env *env, struct out_cell *out);
-void group_state_cell(const struct model_group *g, struct out_cell *out);
+void group_state_cell(const struct model_group *g, bool in_column, struct out_cell *out);
 
 #endif

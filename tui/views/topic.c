@@ -179,7 +179,7 @@ static void get_group(const void *row, const struct look_env *env, struct out_ce
 
 static void get_group_state(const void *row, const struct look_env *env, struct out_cell *out) {
     (void)env;
-    group_state_cell(((const struct reader_row *)row)->group, out);
+    group_state_cell(((const struct reader_row *)row)->group, true, out);
 }
 
 static void get_group_lag(const void *row, const struct look_env *env, struct out_cell *out) {
@@ -196,7 +196,7 @@ static void get_group_parts(const void *row, const struct look_env *env, struct 
 
 static const struct column reader_columns[] = {
     GET("GROUP", get_group, FORM_TEXT, false, 24, 60, 0),
-    GET("STATE", get_group_state, FORM_TEXT, false, 12, 0, 2),
+    GET("STATE", get_group_state, FORM_TEXT, false, 13, 0, 2),
     COL("MEMBERS", struct reader_row, members, FORM_COUNT, 7, 0, 3),
     GET("PARTS", get_group_parts, FORM_COUNT, true, 5, 0, 4),
     GET("LAG", get_group_lag, FORM_COUNT, true, 16, 24, 1),
