@@ -507,6 +507,28 @@ static void test_config_explained(void **state) {
     }
 }
 
+/* "connecting" is said until it is no longer so; what was said meanwhile of something else stays. */
+static void test_connecting_is_over(void **state) {
+    static const struct { const char *command, *said; enum link_state link; bool stays; } rows[] = {
+        {"connect 10.0.0.7:9092", "connecting to 10.0.0.7:9092", LINK_CONNECTING, true},
+        {"connect 10.0.0.7:9092", "connecting to 10.0.0.7:9092", LINK_UP, false},
+        {"connect 10.0.0.7:9092", "connecting to 10.0.0.7:9092", LINK_DOWN, false},
+        {"retry", "trying again", LINK_UP, false},
+        {"nonsense", "no command is called nonsense", LINK_UP, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        begin(&w);
+        screen_run(&w.screen, "connect 10.0.0.8:9092");
+        screen_run(&w.screen, rows[i].command);
+        assert_non_null(strstr(world_paint(&w), rows[i].said));
+        ui_set_snapshot(&w.screen.ui, world_empty(rows[i].link, false));
+        assert_int_equal(strstr(world_paint(&w), rows[i].said) != NULL, rows[i].stays);
+        world_fini(&w);
+    }
+}
+
 static void put_keys(struct buf *out, const struct command *c) {
     const char *between = "";
     for (const char *p = c->keys; *p;) {
@@ -615,6 +637,7 @@ int main(void) {
         cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_config_explained),
         cmocka_unit_test(test_member_reads),
+        cmocka_unit_test(test_connecting_is_over),
         cmocka_unit_test(test_group_states),
         cmocka_unit_test(test_keys_page),
     };

@@ -167,6 +167,7 @@ bool cmd_retry(struct screen *s, const struct command *c, const char *arg) {
     (void)arg;
     client_reconnect(s->ui.client, NULL);
     ui_say(&s->ui, ROLE_text, "trying again …");
+    s->ui.message_of_link = true;
     return true;
 }
 
@@ -179,6 +180,7 @@ bool cmd_connect(struct screen *s, const struct command *c, const char *arg) {
     s->ui.sweep.stopped = s->ui.sweep.going; /* the rest was meant for the cluster before */
     client_reconnect(s->ui.client, arg);
     ui_say(&s->ui, ROLE_text, "connecting to %s …", arg);
+    s->ui.message_of_link = true;
     return true;
 }
 

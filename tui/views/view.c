@@ -111,6 +111,8 @@ void ui_set_snapshot(struct ui *u, struct snapshot *s) {
             if (u->stack[i][k]->ops->data)
                 u->stack[i][k]->ops->data(u->stack[i][k], u);
     snapshot_unref(old);
+    if (u->message_of_link && s->link != LINK_CONNECTING)
+        u->message[0] = '\0';
     u->dirty = true;
 }
 
@@ -205,6 +207,7 @@ void ui_say(struct ui *u, enum role role, const char *format, ...) {
     vsnprintf(u->message, sizeof u->message, format, args);
     va_end(args);
     u->message_role = role;
+    u->message_of_link = false;
     u->dirty = true;
 }
 

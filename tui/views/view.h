@@ -126,6 +126,7 @@ struct ui {
     struct memory memory;
     char message[512];
     enum role message_role;
+    bool message_of_link;               /* true until the cluster has answered or failed */
     struct notes log, changes;
 
     struct slice want_topics[UI_WANTED], want_groups[UI_WANTED];    /* filled for client_set_interest */
