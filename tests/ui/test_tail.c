@@ -53,6 +53,24 @@ static void test_produce_enter(void **state) {
     world_fini(&w);
 }
 
+/* A name that no topic has is said to be none before something is sent there: the broker may create it. */
+static void test_produce_no_such_topic(void **state) {
+    static const struct { const char *keys; bool said; } rows[] = {
+        {"4", false}, {"4 'clicks", false}, {"4 'clicks tab", false}, {"4 'clicks2", true}, {"4 'clicks2 tab tab", true},
+        {"4 'click", false}, {"4 'click tab", true}, {"4 'click right tab", false}, {"4 'clicks2 esc", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        begin(&w);
+        world_keys(&w, rows[i].keys);
+        assert_int_equal(strstr(world_paint(&w), "no such topic") != NULL, rows[i].said);
+        ui_set_snapshot(&w.screen.ui, world_empty(LINK_CONNECTING, false)); /* nothing is known of topics */
+        assert_null(strstr(world_paint(&w), "no such topic"));
+        world_fini(&w);
+    }
+}
+
 /* While the form is typed into, the hints name no key that would only be typed; `leave form` brings them back. */
 static void test_produce_hints(void **state) {
     static const struct { const char *keys; bool typing; } rows[] = {
@@ -620,6 +638,7 @@ int main(void) {
         cmocka_unit_test(test_produce),
         cmocka_unit_test(test_produce_enter),
         cmocka_unit_test(test_produce_hints),
+        cmocka_unit_test(test_produce_no_such_topic),
         cmocka_unit_test(test_produce_many),
         cmocka_unit_test(test_produce_numbered),
         cmocka_unit_test(test_produce_defaults),

@@ -15,6 +15,7 @@
 #define PAINT_US 100000     /* while receipts pour in */
 #define MANY 100
 #define PAST 32
+#define TOPIC_W 30
 
 enum { F_TOPIC, F_PARTITION, F_KEY, F_NULL, F_HEADERS, F_VALUE, F_FILE, F_AS, F_CODEC, F_ACKS, F_COUNT, F_RATE, F_WAIT,
        F_N };
@@ -59,7 +60,7 @@ static void producev_open(struct view *v, struct ui *u) {
     struct produce *me = (struct produce *)v;
     struct form *f = &me->form;
     me->receipts = mem_zalloc(RECEIPTS * sizeof *me->receipts);
-    form_add(f, FIELD_TEXT, "Topic", "a topic's name")->width = 30;
+    form_add(f, FIELD_TEXT, "Topic", "a topic's name")->width = TOPIC_W;
     struct field *field = form_add(f, FIELD_TEXT, "Partition", "by key");
     field->same_row = true;
     field->width = 8;
@@ -330,6 +331,15 @@ static void paint_topic_rest(struct produce *me, struct ui *u, struct canvas *c)
     canvas_put(c, c->cursor_y, x, 2, ROLE_hint_key, " →");
 }
 
+/* A name that no topic has: the broker may make one of it, or refuse.  Said once the names are known. */
+static void paint_topic_new(struct produce *me, struct ui *u, struct canvas *c, int y, int x) {
+    const struct edit *e = &me->form.fields[F_TOPIC].edit;
+    int used = canvas_foreign_width(c, buf_slice(&e->text), TOPIC_W), w = canvas_width(c, "no such topic");
+    if (u->snap->topics_state == VALUE_KNOWN && e->text.n > 0 && used + 2 + w <= TOPIC_W &&
+        !snapshot_topic(u->snap, buf_slice(&e->text)))
+        canvas_put(c, y, x + me->form.label_w + 1 + TOPIC_W - w, w, ROLE_warn, "no such topic");
+}
+
 /* ---- painting ---- */
 
 static void paint_receipt(struct canvas *c, int y, int x, int w, const struct receipt *r, const struct look_env *env) {
@@ -392,6 +402,8 @@ static void producev_paint(struct view *v, struct ui *u, struct canvas *c, struc
     int form_w = r.w - 4 < 120 ? r.w - 4 : 120;
     y += form_paint(&me->form, c, (struct rect){y, r.x + 2, r.h - 2, form_w}, me->typing) + 1;
     paint_topic_rest(me, u, c);
+    if (!(me->typing && me->form.focus == F_TOPIC && topic_rest(me, u).p)) /* else its end is offered there */
+        paint_topic_new(me, u, c, r.y + 1, r.x + 2);
     if (y >= r.y + r.h)
         return;
     paint_sum(me, u, c, y++, r.x + 3, r.w - 4);
