@@ -450,6 +450,30 @@ static void test_group_states(void **state) {
     }
 }
 
+/* A group that lost records of one topic hurts in that topic, and in the list of groups, but not in another topic. */
+static void test_trouble_of_the_topic(void **state) {
+    static const struct { const char *keys, *shown; } rows[] = {
+        {"j j enter tab", " ! settlement "}, {"j j j j enter tab", " · settlement "}, {"2", " ! settlement "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        world_init(&w, 100, 30, false);
+        struct snapshot *s = world_snapshot(1);
+        const struct model_group *g = snapshot_group(s, SLICE("settlement"));
+        for (int32_t k = 0; k < g->rows.n; k++)
+            if (g->rows.v[k].kind == LAG_BELOW_START || g->rows.v[k].kind == LAG_BEYOND_END)
+                ((struct model_lag *)(uintptr_t)&g->rows.v[k])->topic = SLICE("clicks");
+        ui_set_snapshot(&w.screen.ui, s);
+        world_paint(&w);
+        world_keys(&w, rows[i].keys);
+        const char *text = world_paint(&w);
+        if (!strstr(text, rows[i].shown))
+            fail_msg("%s:\n%s", rows[i].keys, text);
+        world_fini(&w);
+    }
+}
+
 /* A member's topics by their whole names; one that is longer than a screen leaves room for its partitions. */
 static void test_member_reads(void **state) {
     static const char wide[] = "a-name-of-sixty-characters-that-somebody-gave-to-a-topic-once";
@@ -637,6 +661,7 @@ int main(void) {
         cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_config_explained),
         cmocka_unit_test(test_member_reads),
+        cmocka_unit_test(test_trouble_of_the_topic),
         cmocka_unit_test(test_connecting_is_over),
         cmocka_unit_test(test_group_states),
         cmocka_unit_test(test_keys_page),

@@ -168,7 +168,17 @@ static const struct column partition_columns[] = {
 
 static struct slice reader_key(const void *row) { return ((const struct reader_row *)row)->group->id; }
 
-static enum trouble reader_trouble(const void *row) { return ((const struct reader_row *)row)->group->trouble; }
+/* What hurts the group here: records it lost, or offsets beyond the end, in another topic are no trouble of this one. */
+static enum trouble reader_trouble(const void *row) {
+    const struct reader_row *r = row;
+    const struct model_group *g = r->group;
+    bool members = g->n_members.state == VALUE_KNOWN && g->n_members.v > 0;
+    if (r->sum.lost > 0 || (r->sum.ahead > 0 && members))
+        return TROUBLE_BAD;
+    if (g->sum.lost == 0 && g->sum.ahead == 0)
+        return g->trouble;
+    return r->sum.ahead > 0 || (r->sum.lag > 0 && !members) ? TROUBLE_SOON : TROUBLE_NONE;
+}
 
 static void get_group(const void *row, const struct look_env *env, struct out_cell *out) {
     (void)env;
