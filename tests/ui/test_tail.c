@@ -633,12 +633,36 @@ static void test_resend(void **state) {
     world_fini(&w);
 }
 
+/* What a filter found stands in the title at 80 columns too, whatever the topic's name; so do drops once there are. */
+static void test_title_of_a_filter(void **state) {
+    static const struct { uint64_t dropped; const char *said, *not_said; } rows[] = {
+        {0, " of 210 match ", "dropped"}, {3, " 3 dropped ", " 0 dropped"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        world_init(&w, 80, 24, false);
+        world_records(&w);
+        ui_set_snapshot(&w.screen.ui, world_snapshot(1));
+        world_paint(&w);
+        world_keys(&w, "j j j j t / 'checkout enter");
+        w.client.stats.dropped = rows[i].dropped;
+        w.client.stats.scanned = 210;
+        w.client.stats.distance = 0;
+        world_paint(&w);
+        assert_non_null(strstr(world_line(&w, 2), rows[i].said));
+        assert_null(strstr(world_line(&w, 2), rows[i].not_said));
+        world_fini(&w);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_produce),
         cmocka_unit_test(test_produce_enter),
         cmocka_unit_test(test_produce_hints),
         cmocka_unit_test(test_produce_no_such_topic),
+        cmocka_unit_test(test_title_of_a_filter),
         cmocka_unit_test(test_produce_many),
         cmocka_unit_test(test_produce_numbered),
         cmocka_unit_test(test_produce_defaults),

@@ -69,6 +69,9 @@ static int title_right(struct canvas *c, int y, int right, enum role role, const
     return right - w - 2;
 }
 
+/* What a filter found is worth more room than a part of the name, and than that nothing was dropped. */
+static bool title_narrow(const struct tail_view *me, const struct canvas *c) { return me->filter[0] && c->w < 100; }
+
 /* The right end: what must always be there. */
 static int paint_title_right(struct tail_view *me, struct ui *u, struct canvas *c, int y, int right) {
     char text[64], number[FORMAT_SIZE];
@@ -77,7 +80,8 @@ static int paint_title_right(struct tail_view *me, struct ui *u, struct canvas *
     title_state(me, text, sizeof text, &role);
     right = title_right(c, y, right, role, text);
     snprintf(text, sizeof text, "%s dropped", fmt_count(number, (int64_t)s->dropped, 7, u->env.exact));
-    right = title_right(c, y, right, s->dropped ? ROLE_warn : ROLE_dim, text);
+    if (s->dropped || !title_narrow(me, c))
+        right = title_right(c, y, right, s->dropped ? ROLE_warn : ROLE_dim, text);
     if (s->distance < 0)
         snprintf(text, sizeof text, "… behind");
     else
@@ -110,8 +114,9 @@ static void paint_title_figures(struct tail_view *me, struct ui *u, struct canva
 static void paint_title(struct tail_view *me, struct ui *u, struct canvas *c, struct rect r) {
     int right = paint_title_right(me, u, c, r.y, r.x + r.w - 1), x = r.x + 1;
     int name_w = canvas_foreign_width(c, slice_cstr(me->topic), 40), filter_w = right - x > 50 ? 24 : 14;
-    if (name_w > (me->filter[0] ? 24 : 40))
-        name_w = me->filter[0] ? 24 : 40;
+    int most = title_narrow(me, c) ? 20 : me->filter[0] ? 24 : 40;
+    if (name_w > most)
+        name_w = most;
     if (name_w > right - x)
         name_w = right - x;
     x += canvas_put_middle(c, r.y, x, name_w, ROLE_bright, slice_cstr(me->topic)) + 2;
