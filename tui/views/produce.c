@@ -358,28 +358,28 @@ static void paint_receipt(struct canvas *c, int y, int x, int w, const struct re
     (void)env;
 }
 
+/* Whole pieces, the time of each last: that is what a small screen can do without. */
 static void paint_sum(struct produce *me, struct ui *u, struct canvas *c, int y, int x, int w) {
     char a[FORMAT_SIZE], b[FORMAT_SIZE];
-    int at = x + canvas_put(c, y, x, w, ROLE_header, "RECEIPTS") + 2;
+    int end = x + w, at = x + canvas_put(c, y, x, w, ROLE_header, "RECEIPTS") + 2;
     if (me->sent == 0 && me->n_receipts == 0) {
         canvas_put(c, y, at, x + w - at, ROLE_dim, "none yet");
         return;
     }
-    at += canvas_printf(c, y, at, x + w - at, ROLE_text, "%s sent", fmt_group(a, me->sent)) + 2;
-    at += canvas_printf(c, y, at, x + w - at, ROLE_good, "%s acknowledged", fmt_group(a, (int64_t)me->acked)) + 2;
+    at = frame_piece(c, y, at, end, ROLE_text, "%s sent", fmt_group(a, me->sent));
+    at = frame_piece(c, y, at, end, ROLE_good, "  %s acknowledged", fmt_group(a, (int64_t)me->acked));
     if (me->failed)
-        at += canvas_printf(c, y, at, x + w - at, ROLE_bad, "%s failed", fmt_group(a, (int64_t)me->failed)) + 2;
-    if (me->acked)
-        at += canvas_printf(c, y, at, x + w - at, ROLE_dim, "%s each",
-                            fmt_took(b, me->took_sum_us / (int64_t)me->acked)) + 2;
+        at = frame_piece(c, y, at, end, ROLE_bad, "  %s failed", fmt_group(a, (int64_t)me->failed));
     if (me->run.file && me->run.file_bytes > 0)
-        at += canvas_printf(c, y, at, x + w - at, ROLE_warn, "%" PRId64 "%% of the file",
-                            me->run.file_read * 100 / me->run.file_bytes) + 2;
+        at = frame_piece(c, y, at, end, ROLE_warn, "  %" PRId64 "%% of the file",
+                         me->run.file_read * 100 / me->run.file_bytes);
     else if (run_is_on(&me->run))
-        at += canvas_printf(c, y, at, x + w - at, ROLE_warn, "%s to go", fmt_group(a, me->run.left)) + 2;
+        at = frame_piece(c, y, at, end, ROLE_warn, "  %s to go", fmt_group(a, me->run.left));
     size_t pending = client_produce_pending(u->client);
     if (pending)
-        canvas_printf(c, y, at, x + w - at, ROLE_warn, "%s under way", fmt_group(a, (int64_t)pending));
+        at = frame_piece(c, y, at, end, ROLE_warn, "  %s under way", fmt_group(a, (int64_t)pending));
+    if (me->acked)
+        frame_piece(c, y, at, end, ROLE_dim, "  %s each", fmt_took(b, me->took_sum_us / (int64_t)me->acked));
 }
 
 static void producev_paint(struct view *v, struct ui *u, struct canvas *c, struct rect r) {
