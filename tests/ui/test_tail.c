@@ -452,6 +452,32 @@ static void test_from_form(void **state) {
     world_fini(&w);
 }
 
+/* A number of records is no time: what another kind of beginning wanted does not stay, nor does it take what is typed. */
+static void test_from_form_kinds(void **state) {
+    static const struct { const char *keys; enum tail_from from; int64_t value; bool wrong; } rows[] = {
+        {"b enter", TAIL_LAST_N, 200, false},
+        {"b right right right tab '17 enter", TAIL_OFFSET, 17, false},
+        {"b right right right enter", TAIL_LAST_N, 200, true},
+        {"b left tab '1717113600000 enter", TAIL_TIME, 1717113600000, false},
+        {"b left enter", TAIL_LAST_N, 200, true},
+        {"b left right enter", TAIL_LAST_N, 200, false},
+        {"b tab backspace '5 shift-tab right left enter", TAIL_LAST_N, 200, false},
+        {"b tab ctrl-u '7 enter", TAIL_LAST_N, 7, false},
+        {"b right enter", TAIL_BEGINNING, -1, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        begin(&w);
+        world_keys(&w, "j j t");
+        world_keys(&w, rows[i].keys);
+        assert_int_equal(w.screen.ui.dialog.open, rows[i].wrong);
+        assert_int_equal(w.client.spec.from, rows[i].from);
+        assert_int_equal(w.client.spec.value, rows[i].value);
+        world_fini(&w);
+    }
+}
+
 static void test_copy_of_a_record(void **state) {
     struct world w;
     static char big[100000];
@@ -678,6 +704,7 @@ int main(void) {
         cmocka_unit_test(test_filter_while_typing),
         cmocka_unit_test(test_match_far_to_the_right),
         cmocka_unit_test(test_from_form),
+        cmocka_unit_test(test_from_form_kinds),
         cmocka_unit_test(test_copy_of_a_record),
         cmocka_unit_test(test_ring_rolls_while_held),
         cmocka_unit_test(test_tail_in_trouble),

@@ -113,13 +113,22 @@ static bool from_submit(struct dialog *d, void *ctx) {
     return true;
 }
 
+/* What the tail that is open began with, where it began that way. */
+static struct slice from_value(const struct ui *u, enum tail_from from) {
+    const struct tail_view *me = (const struct tail_view *)u->stack[VIEW_tail][0];
+    const char *value = me->start.from == from ? strchr(me->start.text, ' ') : NULL;
+    return slice_cstr(value ? value + 1 : "");
+}
+
 /* The second field means what the first one says. */
-static void from_hint(struct dialog *d, struct buf *out) {
+static void from_fill(struct dialog *d) {
     static const char *const labels[] = {"Records", "", "", "Offset", "Since"};
     static const char *const hints[] = {"of each partition", "", "", "of each partition", "10m ago, 2024-05-31T12:00"};
     struct field *field = &d->form.fields[F_VALUE];
     int kind = d->form.fields[F_FROM].choice;
-    (void)out;
+    if (kind != d->number) /* 200 records are no offset and no time */
+        edit_set(&field->edit, from_value(d->ctx, from_kinds[kind]));
+    d->number = kind;
     field->off = from_kinds[kind] == TAIL_BEGINNING || from_kinds[kind] == TAIL_END;
     field->label = labels[kind];
     field->hint = hints[kind];
@@ -136,15 +145,16 @@ static void from_ask(struct tail_view *me, struct ui *u) {
             field->choice = i;
     form_add(&d->form, FIELD_TEXT, "", NULL)->width = 36;
     form_add(&d->form, FIELD_TEXT, "Partitions", "all, or 0,3,7")->width = 36;
-    const char *value = strchr(me->start.text, ' ');
-    edit_set(&d->form.fields[F_VALUE].edit, slice_cstr(value ? value + 1 : ""));
+    edit_set(&d->form.fields[F_VALUE].edit, from_value(u, me->start.from));
+    d->number = field->choice;
     for (size_t i = 0; i < me->n_partitions; i++)
         buf_printf(&text, "%s%" PRId32, i ? "," : "", me->partitions[i]);
     edit_set(&d->form.fields[F_ONLY].edit, buf_slice(&text));
     buf_fini(&text);
-    d->equivalent = from_hint;
+    d->fill = from_fill;
     d->submit = from_submit;
     d->ctx = u;
+    from_fill(d);
 }
 
 bool tail_view_set_from(struct tail_view *me, struct ui *u, const char *arg) {
