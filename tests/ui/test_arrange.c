@@ -298,6 +298,31 @@ static void test_delete_marked(void **state) {
     world_fini(&w);
 }
 
+/* One that is marked is asked for by its name, also where the filter hides it or the bar is on another. */
+static void test_delete_one_marked(void **state) {
+    static const struct { const char *keys, *title, *typed; enum client_action_kind kind; } rows[] = {
+        {"j j space G D", "Delete topic", "clicks", ACTION_DELETE_TOPIC},
+        {"j j space / 'zz enter D", "Delete topic", "clicks", ACTION_DELETE_TOPIC},
+        {"2 G space g D", "Delete group", "loading", ACTION_DELETE_GROUP},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        char keys[64];
+        begin(&w);
+        world_keys(&w, rows[i].keys);
+        assert_non_null(strstr(world_paint(&w), rows[i].title));
+        world_keys(&w, "'delete_1_topic enter");
+        assert_int_equal(w.client.n_actions, 0);
+        snprintf(keys, sizeof keys, "ctrl-u '%s enter", rows[i].typed);
+        world_keys(&w, keys);
+        assert_int_equal(w.client.n_actions, 1);
+        assert_int_equal(w.client.actions[0].kind, rows[i].kind);
+        assert_string_equal(w.client.actions[0].name, rows[i].typed);
+        world_fini(&w);
+    }
+}
+
 static void test_delete_marked_groups(void **state) {
     struct world w;
     (void)state;
@@ -492,6 +517,7 @@ int main(void) {
         cmocka_unit_test(test_state_file), cmocka_unit_test(test_state_file_odd),
         cmocka_unit_test(test_state_file_cut), cmocka_unit_test(test_marks_on_screen),
         cmocka_unit_test(test_delete_marked), cmocka_unit_test(test_delete_marked_groups),
+        cmocka_unit_test(test_delete_one_marked),
         cmocka_unit_test(test_delete_many), cmocka_unit_test(test_read_only_marks),
         cmocka_unit_test(test_keys_bound), cmocka_unit_test(test_keys_wrong), cmocka_unit_test(test_keys_of_rows),
     };

@@ -205,6 +205,16 @@ void dialog_delete_marked(struct ui *u, const struct table *t, enum client_actio
         return;
     }
     size_t left_out = sweep_collect(b, t, kind);
+    if (b->n == 1 && left_out == 0) { /* it has a name, which says more than "1 topic" */
+        char *name = mem_strdup(b->v[0].name);
+        sweep_fini(b);
+        if (kind == ACTION_DELETE_TOPIC)
+            dialog_delete_topic(u, slice_cstr(name));
+        else
+            dialog_delete_group(u, slice_cstr(name));
+        free(name);
+        return;
+    }
     snprintf(phrase, sizeof phrase, "delete %zu %s%s", b->n, word(b), b->n == 1 ? "" : "s");
     snprintf(title, sizeof title, "Delete %zu %ss", b->n, word(b));
     dialog_open(d, title, SLICE_NULL);
