@@ -474,6 +474,28 @@ static void test_trouble_of_the_topic(void **state) {
     }
 }
 
+/* A command that is typed answers, also where there is nothing that it could act on. */
+static void test_typed_command_answers(void **state) {
+    static const struct { const char *keys, *line, *said; } rows[] = {
+        {"/ 'nosuch enter", "open", "open has nothing to act on here now"},
+        {"/ 'nosuch enter", "delete", "delete has nothing to act on here now"},
+        {"3", "export", "export has nothing to act on here now"},
+        {"4", "stop", "stop has nothing to act on here now"},
+        {"", "fold", "fold does not apply here"},
+        {"", "nonsense", "no command is called nonsense"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        begin(&w);
+        world_keys(&w, rows[i].keys);
+        assert_false(screen_run(&w.screen, rows[i].line));
+        if (!strstr(world_paint(&w), rows[i].said))
+            fail_msg("%s: %s", rows[i].line, w.screen.ui.message);
+        world_fini(&w);
+    }
+}
+
 /* A member's topics by their whole names; one that is longer than a screen leaves room for its partitions. */
 static void test_member_reads(void **state) {
     static const char wide[] = "a-name-of-sixty-characters-that-somebody-gave-to-a-topic-once";
@@ -661,6 +683,7 @@ int main(void) {
         cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_config_explained),
         cmocka_unit_test(test_member_reads),
+        cmocka_unit_test(test_typed_command_answers),
         cmocka_unit_test(test_trouble_of_the_topic),
         cmocka_unit_test(test_connecting_is_over),
         cmocka_unit_test(test_group_states),

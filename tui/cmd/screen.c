@@ -54,7 +54,10 @@ bool screen_run(struct screen *s, const char *line) {
         ui_say(&s->ui, ROLE_bad, "%s does not apply here", c->name);
         return false;
     }
-    return command_run(s, c, copy);
+    bool done = command_run(s, c, copy);
+    if (!done && !s->ui.message[0])
+        ui_say(&s->ui, ROLE_warn, "%s has nothing to act on here now", c->name);
+    return done;
 }
 
 static void filter_typed(struct screen *s, enum prompt_result result) {

@@ -344,7 +344,10 @@ static bool tailv_verb(struct view *v, struct ui *u, enum verb verb, const char 
         return true;
     case VERB_FROM: return tail_view_set_from(me, u, arg);
     case VERB_ONLY: return tail_view_set_only(me, u, arg);
-    case VERB_EXPORT: tail_view_export(me, u, arg); return true;
+    case VERB_EXPORT:
+        if (me->n_rows > 0)
+            tail_view_export(me, u, arg);
+        return me->n_rows > 0;
     case VERB_PRODUCE: ui_produce_topic(u, slice_cstr(me->topic)); return true;
     case VERB_REFRESH:
         if (me->failed || me->stats.failed)
