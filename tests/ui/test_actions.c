@@ -496,6 +496,33 @@ static void test_typed_command_answers(void **state) {
     }
 }
 
+/* What became of an action is gone from the message line with the next key, and stands in the log; the one that
+ * failed is marked there. */
+static void test_actions_in_the_log(void **state) {
+    static const struct { bool ok; const char *text, *line; } rows[] = {
+        {false, "cannot delete topic clicks: TOPIC_AUTHORIZATION_FAILED", " ! "},
+        {true, "deleted topic clicks", " · "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        begin(&w);
+        world_keys(&w, "j j D 'clicks enter");
+        struct client_event e = {.kind = EVENT_ACTION, .id = w.client.last_id, .ok = rows[i].ok,
+                                 .text = (char *)(uintptr_t)rows[i].text, .wall_ms = 1717165579355};
+        ui_event(&w.screen.ui, &e);
+        assert_non_null(strstr(world_paint(&w), rows[i].text));
+        world_keys(&w, "j");
+        assert_null(strstr(world_paint(&w), rows[i].text));
+        world_keys(&w, "7");
+        world_paint(&w);
+        const char *line = world_line(&w, 3);
+        assert_true(strncmp(line, rows[i].line, strlen(rows[i].line)) == 0);
+        assert_non_null(strstr(line, rows[i].text));
+        world_fini(&w);
+    }
+}
+
 /* A member's topics by their whole names; one that is longer than a screen leaves room for its partitions. */
 static void test_member_reads(void **state) {
     static const char wide[] = "a-name-of-sixty-characters-that-somebody-gave-to-a-topic-once";
@@ -653,6 +680,11 @@ static void test_completion(void **state) {
     size_t n = command_complete(&w.screen, "tail ", found, 64);
     assert_int_equal(n, 7); /* not the internal one */
     assert_int_equal(command_complete(&w.screen, "tail ord", found, 64), 1);
+    world_keys(&w, ":");
+    assert_non_null(strstr(world_paint(&w), " more")); /* not all of them are on the screen */
+    world_keys(&w, "'to");
+    assert_null(strstr(world_paint(&w), " more"));
+    world_keys(&w, "esc");
     world_keys(&w, ": 't 'a tab 'ord tab");
     assert_string_equal(edit_cstr(&w.screen.prompt.edit), "tail orders.payment.settled.v2 ");
     world_keys(&w, "enter");
@@ -683,6 +715,7 @@ int main(void) {
         cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_config_explained),
         cmocka_unit_test(test_member_reads),
+        cmocka_unit_test(test_actions_in_the_log),
         cmocka_unit_test(test_typed_command_answers),
         cmocka_unit_test(test_trouble_of_the_topic),
         cmocka_unit_test(test_connecting_is_over),

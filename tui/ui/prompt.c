@@ -1,5 +1,6 @@
 #include "tui/ui/prompt.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void prompt_refresh(struct prompt *p) {
@@ -138,6 +139,11 @@ static void paint_candidates(const struct prompt *p, struct canvas *c, int y, in
         if (first + i == p->chosen)
             canvas_style(c, row, 0, c->w, STYLE_SELECTED);
     }
+    char more[32];
+    snprintf(more, sizeof more, "  … %d more ", n - first - shown);
+    int w = canvas_width(c, more);
+    if (shown > 0 && n > first + shown && w < c->w)
+        canvas_put(c, y - 1, c->w - w, w, ROLE_dim, more);
 }
 
 void prompt_paint(struct prompt *p, struct canvas *c, int y, int highest) {

@@ -80,7 +80,7 @@ static void notesv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
     else if (me->table.n == 0 && v->id == VIEW_changes)
         frame_nothing(c, r, "Nothing has changed", "topics, leaders and brokers that come, go or move stand here");
     else if (me->table.n == 0)
-        frame_nothing(c, r, "Nothing to tell", "warnings and errors of weir and its libraries stand here");
+        frame_nothing(c, r, "Nothing to tell", "what became of your actions, and warnings and errors, stand here");
 }
 
 static bool notesv_verb(struct view *v, struct ui *u, enum verb verb, const char *arg) {

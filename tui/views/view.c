@@ -126,9 +126,12 @@ void ui_event(struct ui *u, const struct client_event *e) {
         notes_add(&u->log, e->wall_ms, e->log_level, e->text ? e->text : "");
     if (e->kind == EVENT_CHANGE)
         notes_add(&u->changes, e->wall_ms, e->log_level, e->text ? e->text : "");
-    if (e->kind == EVENT_ACTION && !taken && !e->configs && e->text && *e->text)
+    bool told = e->kind == EVENT_ACTION && !taken && !e->configs && e->text && *e->text;
+    if (told) { /* the next key takes the message away: what became of an action can be read later too */
         ui_say(u, e->ok ? ROLE_good : ROLE_bad, "%s", e->text);
-    if (e->kind == EVENT_LOG || e->kind == EVENT_CHANGE)
+        notes_add(&u->log, e->wall_ms, e->ok ? 2 : 0, e->text);
+    }
+    if (told || e->kind == EVENT_LOG || e->kind == EVENT_CHANGE)
         ui_data(u);
     u->dirty = u->dirty || e->kind != EVENT_RECEIPT; /* of these there are many: their view says when to paint */
 }
