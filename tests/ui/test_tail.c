@@ -53,6 +53,35 @@ static void test_produce_enter(void **state) {
     world_fini(&w);
 }
 
+/* What is being written is not lost to an earlier message, nor to a record that is sent again. */
+static void test_produce_draft(void **state) {
+    static const struct { const char *keys, *value; } rows[] = {
+        {"4 'clicks tab tab tab tab tab 'draft ctrl-p", "draft"},       /* nothing was sent */
+        {"j j p 'one ctrl-s ctrl-u 'draft ctrl-p", "one"},
+        {"j j p 'one ctrl-s ctrl-u 'draft ctrl-p ctrl-n", "draft"},
+        {"j j p 'one ctrl-s ctrl-u 'two ctrl-s ctrl-u 'draft ctrl-p ctrl-p ctrl-p ctrl-n ctrl-n ctrl-n", "draft"},
+        {"j j p 'one ctrl-s ctrl-u 'draft ctrl-p ctrl-s ctrl-p", "one"},
+        {"j j p 'draft esc 3 k R ctrl-p", "draft"},
+        {"j j p 'draft esc 3 k R ctrl-p ctrl-n", "{\"page\":\"checkout\"}"},
+        {"j j p 'one ctrl-s esc 3 k R k ctrl-p", "one"},                /* once: it was sent */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        struct key k;
+        begin(&w);
+        fake_client_row(&w.client, 0, 1, SLICE("k"), SLICE("{\"page\":\"checkout\"}"));
+        world_keys(&w, "j j t");
+        world_paint(&w);
+        world_keys(&w, "1 g");
+        world_keys(&w, rows[i].keys);
+        assert_true(key_of(&k, "ctrl-s"));
+        screen_key(&w.screen, &k);
+        assert_string_equal(w.client.produced[w.client.n_produced - 1].value, rows[i].value);
+        world_fini(&w);
+    }
+}
+
 /* A name that no topic has is said to be none before something is sent there: the broker may create it. */
 static void test_produce_no_such_topic(void **state) {
     static const struct { const char *keys; bool said; } rows[] = {
@@ -687,6 +716,7 @@ int main(void) {
         cmocka_unit_test(test_produce),
         cmocka_unit_test(test_produce_enter),
         cmocka_unit_test(test_produce_hints),
+        cmocka_unit_test(test_produce_draft),
         cmocka_unit_test(test_produce_no_such_topic),
         cmocka_unit_test(test_title_of_a_filter),
         cmocka_unit_test(test_produce_many),

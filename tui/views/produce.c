@@ -40,8 +40,9 @@ struct produce {
     uint64_t acked, failed;
     int64_t sent, took_sum_us;
     struct run run;
-    struct past past[PAST];     /* what was sent, newest last */
-    int n_past, at_past;
+    struct past past[PAST];     /* what was sent, or gave way to a record, newest last */
+    struct past draft;          /* what stood in the form when one of them was brought back */
+    int n_past, at_past;        /* at_past == n_past: none of them is in the form */
     char path[200];             /* of the file of the run */
     bool news;                  /* since the last paint */
     int64_t painted_us;
@@ -106,6 +107,41 @@ static void producev_close(struct view *v, struct ui *u) {
     free(me->receipts);
     for (int i = 0; i < me->n_past; i++)
         past_free(&me->past[i]);
+    past_free(&me->draft);
+}
+
+static void past_take(struct produce *me, struct past *p) {
+    for (int k = 0; k < N_PAST; k++) {
+        struct slice text = buf_slice(&me->form.fields[past_fields[k]].edit.text);
+        p->text[k] = mem_strndup(text.p ? text : SLICE(""));
+        p->n[k] = text.n;
+    }
+    p->null = me->form.fields[F_NULL].choice;
+}
+
+static void past_add(struct produce *me) {
+    if (me->n_past == PAST) {
+        past_free(&me->past[0]);
+        memmove(me->past, me->past + 1, (PAST - 1) * sizeof me->past[0]);
+        me->n_past--;
+    }
+    past_take(me, &me->past[me->n_past]);
+    past_free(&me->draft);
+    me->draft = (struct past){0};
+    me->at_past = ++me->n_past;
+}
+
+/* What is in the form and was not sent gives way to something else: it can be brought back too. */
+static void past_keep(struct produce *me) {
+    const struct past *last = me->n_past > 0 ? &me->past[me->n_past - 1] : NULL;
+    bool empty = true, again = last != NULL;
+    for (int k = 0; k < N_PAST; k++) {
+        struct slice text = buf_slice(&me->form.fields[past_fields[k]].edit.text);
+        empty = empty && text.n == 0;
+        again = again && slice_eq(text, slice_of(last->text[k], last->n[k]));
+    }
+    if (!empty && !again)
+        past_add(me);
 }
 
 void ui_produce_topic(struct ui *u, struct slice topic) {
@@ -125,6 +161,7 @@ void ui_produce_record(struct ui *u, struct slice topic, const struct tail_row *
         ui_say(u, ROLE_bad, "that record is too large for the form, which takes 1 MiB");
         return;
     }
+    past_keep(me);
     run_headers_text(&headers, row->headers, row->n_headers);
     edit_set(&fields[F_KEY].edit, row->key);
     edit_set(&fields[F_VALUE].edit, row->value);
@@ -150,33 +187,24 @@ static bool number_of(struct form *f, int i, int64_t if_empty, int64_t *out) {
     return *end == '\0' && *out >= 0;
 }
 
-static void past_add(struct produce *me) {
-    if (me->n_past == PAST) {
-        past_free(&me->past[0]);
-        memmove(me->past, me->past + 1, (PAST - 1) * sizeof me->past[0]);
-        me->n_past--;
-    }
-    struct past *p = &me->past[me->n_past];
-    for (int k = 0; k < N_PAST; k++) {
-        struct slice text = buf_slice(&me->form.fields[past_fields[k]].edit.text);
-        p->text[k] = mem_strndup(text.p ? text : SLICE(""));
-        p->n[k] = text.n;
-    }
-    p->null = me->form.fields[F_NULL].choice;
-    me->at_past = ++me->n_past;
-}
-
 static void past_move(struct produce *me, struct ui *u, int step) {
     int to = me->at_past + step;
     if (me->n_past == 0 || to < 0 || to > me->n_past) {
-        ui_say(u, ROLE_dim, "%s", step < 0 ? "nothing older was sent" : "nothing newer was sent");
+        ui_say(u, ROLE_dim, "%s", step < 0 ? "nothing earlier" : "nothing later");
         return;
     }
+    if (me->at_past == me->n_past) { /* what is being written comes back after the newest */
+        past_free(&me->draft);
+        past_take(me, &me->draft);
+    }
     me->at_past = to;
+    const struct past *p = to == me->n_past ? &me->draft : &me->past[to];
     for (int k = 0; k < N_PAST; k++)
-        edit_set(&me->form.fields[past_fields[k]].edit,
-                 to == me->n_past ? SLICE("") : slice_of(me->past[to].text[k], me->past[to].n[k]));
-    me->form.fields[F_NULL].choice = to == me->n_past ? 0 : me->past[to].null;
+        edit_set(&me->form.fields[past_fields[k]].edit, slice_of(p->text[k], p->n[k]));
+    me->form.fields[F_NULL].choice = p->null;
+    if (to < me->n_past)
+        ui_say(u, ROLE_dim, "earlier, %d of %d · ^P before that, ^N back to what you were writing", me->n_past - to,
+               me->n_past);
 }
 
 static void produce_feed(struct produce *me, struct ui *u) {
@@ -444,7 +472,7 @@ static bool producev_key(struct view *v, struct ui *u, const struct key *k) {
 static const struct own_key *producev_own_keys(const struct view *v, bool *typing) {
     static const struct own_key out[] = {{"tab", "fill in"}, {NULL, NULL}},
                                 in[] = {{"tab", "next field"}, {"esc", "leave form"}, {NULL, NULL}},
-                                again[] = {{"tab", "next field"}, {"esc", "leave form"}, {"ctrl-p", "sent before"},
+                                again[] = {{"tab", "next field"}, {"esc", "leave form"}, {"ctrl-p", "earlier"},
                                            {NULL, NULL}};
     const struct produce *me = (const struct produce *)v;
     *typing = me->typing;
