@@ -62,6 +62,23 @@ def test_many_topics_move_filter(box):
     t.wait('[Kk]eys')
 
 
+def test_another_cluster(box):
+    """What is open follows to the cluster that is connected to: the tail reads its topic there."""
+    first, second = (box.broker(data=os.path.join(box.dir, name)) for name in ('first', 'second'))
+    box.run('topics', 'create', 'only-here', 'both', '-b', first.address)
+    box.run('topics', 'create', 'both', '-b', second.address)
+    for topic, broker in (('only-here', first), ('both', first), ('both', second)):
+        box.run('produce', topic, '-b', broker.address, input=f'{topic} on {broker.address}\n')
+    t = console(box, '-b', first.address)
+    for topic, there in (('only-here', 'no such topic'), ('both', f'both on {second.address}')):
+        t.type(f':connect {first.address}<Enter>:tail {topic}<Enter>')
+        t.wait(f'{topic} on {first.address}')
+        t.type(f':connect {second.address}<Enter>')
+        t.wait(there)
+        t.gone(f'{topic} on {first.address}')
+        t.gone('connecting')
+
+
 def test_resize(box):
     b = box.broker()
     box.run('topics', 'create', 'a-topic', '-b', b.address)

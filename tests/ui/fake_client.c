@@ -92,6 +92,7 @@ enum err tail_open(struct client *c, const struct tail_spec *spec, struct tail *
     c->spec = *spec;
     snprintf(c->spec_topic, sizeof c->spec_topic, "%s", spec->topic);
     snprintf(c->spec_filter, sizeof c->spec_filter, "%s", spec->filter ? spec->filter : "");
+    snprintf(c->spec_cluster, sizeof c->spec_cluster, "%s", c->reconnected);
     c->spec_partition = spec->n_partitions ? spec->partitions[0] : -1;
     *out = mem_zalloc(sizeof **out);
     (*out)->client = c;

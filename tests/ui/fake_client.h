@@ -29,7 +29,7 @@ struct client {
     size_t n_rows;
     struct tail_stats stats;            /* last is kept by the fake */
     struct tail_spec spec;              /* of the last tail_open; texts copied below */
-    char spec_topic[300], spec_filter[300];
+    char spec_topic[300], spec_filter[300], spec_cluster[300];  /* the last: what was connected to before it */
     int32_t spec_partition;
     uint64_t kept;                      /* of the last tail_keep */
     size_t tails_open;

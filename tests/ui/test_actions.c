@@ -523,6 +523,29 @@ static void test_actions_in_the_log(void **state) {
     }
 }
 
+/* The configs of an open topic are read again by refresh, and are not those of the cluster before. */
+static void test_configs_again(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    world_keys(&w, "j j enter");
+    world_configs(&w);
+    world_keys(&w, "tab tab");
+    assert_non_null(strstr(world_paint(&w), "604800000"));
+    uint64_t asked = w.client.last_id;
+    world_keys(&w, "r");
+    assert_int_equal(w.client.last_id, asked + 1);
+    assert_non_null(strstr(world_paint(&w), "604800000")); /* until the answer is here */
+    assert_true(screen_run(&w.screen, "connect 10.0.0.7:9092"));
+    assert_int_equal(w.client.last_id, asked + 2);
+    assert_null(strstr(world_paint(&w), "604800000"));
+    world_configs(&w);
+    assert_non_null(strstr(world_paint(&w), "604800000"));
+    world_keys(&w, "6");
+    assert_non_null(strstr(world_paint(&w), "what follows is of 10.0.0.7:9092"));
+    world_fini(&w);
+}
+
 /* A member's topics by their whole names; one that is longer than a screen leaves room for its partitions. */
 static void test_member_reads(void **state) {
     static const char wide[] = "a-name-of-sixty-characters-that-somebody-gave-to-a-topic-once";
@@ -715,6 +738,7 @@ int main(void) {
         cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_config_explained),
         cmocka_unit_test(test_member_reads),
+        cmocka_unit_test(test_configs_again),
         cmocka_unit_test(test_actions_in_the_log),
         cmocka_unit_test(test_typed_command_answers),
         cmocka_unit_test(test_trouble_of_the_topic),

@@ -82,6 +82,45 @@ static void test_produce_draft(void **state) {
     }
 }
 
+/* Another cluster: the tail reads its topic there, and records of the one before are not sent to it. */
+static void test_tail_of_another_cluster(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    fake_client_row(&w.client, 0, 1, SLICE("k"), SLICE("of the first"));
+    world_keys(&w, "j j t");
+    assert_non_null(strstr(world_paint(&w), "of the first"));
+    w.client.n_rows = 0;
+    w.client.stats = (struct tail_stats){0};
+    assert_true(screen_run(&w.screen, "connect 10.0.0.7:9092"));
+    assert_string_equal(w.client.spec_cluster, "10.0.0.7:9092");
+    assert_string_equal(w.client.spec_topic, "clicks");
+    assert_int_equal(w.client.tails_open, 1);
+    assert_null(strstr(world_paint(&w), "of the first"));
+    world_keys(&w, "R");
+    assert_null(strstr(world_paint(&w), "of the first"));
+    world_fini(&w);
+}
+
+/* What is left of a run was not meant for another cluster. */
+static void test_run_and_another_cluster(void **state) {
+    struct world w;
+    (void)state;
+    begin(&w);
+    w.client.produce_room = 10;
+    world_keys(&w, "j j p 'hello");
+    world_paint(&w);
+    world_keys(&w, "tab tab tab tab '100 ctrl-s");
+    assert_int_equal(w.client.n_produced, 10);
+    assert_true(screen_run(&w.screen, "connect 10.0.0.7:9092"));
+    w.client.produce_room = 1000;
+    w.screen.ui.env.now_us += 1000000;
+    ui_tick(&w.screen.ui);
+    assert_int_equal(w.client.n_produced, 10);
+    assert_non_null(strstr(world_paint(&w), "stopped: 90 messages were not sent"));
+    world_fini(&w);
+}
+
 /* A name that no topic has is said to be none before something is sent there: the broker may create it. */
 static void test_produce_no_such_topic(void **state) {
     static const struct { const char *keys; bool said; } rows[] = {
@@ -716,6 +755,8 @@ int main(void) {
         cmocka_unit_test(test_produce),
         cmocka_unit_test(test_produce_enter),
         cmocka_unit_test(test_produce_hints),
+        cmocka_unit_test(test_tail_of_another_cluster),
+        cmocka_unit_test(test_run_and_another_cluster),
         cmocka_unit_test(test_produce_draft),
         cmocka_unit_test(test_produce_no_such_topic),
         cmocka_unit_test(test_title_of_a_filter),

@@ -177,10 +177,8 @@ bool cmd_connect(struct screen *s, const struct command *c, const char *arg) {
         ui_say(&s->ui, ROLE_bad, "connect HOST:PORT");
         return false;
     }
-    s->ui.sweep.stopped = s->ui.sweep.going; /* the rest was meant for the cluster before */
     client_reconnect(s->ui.client, arg);
-    ui_say(&s->ui, ROLE_text, "connecting to %s …", arg);
-    s->ui.message_of_link = true;
+    ui_connected(&s->ui, arg);
     return true;
 }
 

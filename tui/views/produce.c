@@ -271,6 +271,12 @@ static void produce_stop(struct produce *me, struct ui *u) {
     u->hurry = false;
 }
 
+/* The rest of a run was meant for the cluster before. */
+static void producev_connected(struct view *v, struct ui *u) {
+    if (run_is_on(&((struct produce *)v)->run))
+        produce_stop((struct produce *)v, u);
+}
+
 static bool producev_event(struct view *v, struct ui *u, const struct client_event *e) {
     struct produce *me = (struct produce *)v;
     if (e->kind != EVENT_RECEIPT)
@@ -524,6 +530,6 @@ static bool producev_can(struct view *v, struct ui *u, enum verb verb) {
 const struct view_ops view_produce = {
     .size = sizeof(struct produce), .background = true, .open = producev_open, .close = producev_close,
     .paint = producev_paint, .key = producev_key, .own_keys = producev_own_keys, .verb = producev_verb, .can = producev_can,
-    .event = producev_event, .tick = producev_tick, .tick_us = producev_tick_us, .text = producev_text,
+    .event = producev_event, .connected = producev_connected, .tick = producev_tick, .tick_us = producev_tick_us, .text = producev_text,
     .edited = producev_edited, .busy = producev_busy,
 };

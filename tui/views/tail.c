@@ -69,6 +69,9 @@ static void tailv_open(struct view *v, struct ui *u) {
     tail_view_from_default(me);
 }
 
+/* Records of the cluster before must not stand under the name of this one, nor be sent again to it. */
+static void tailv_connected(struct view *v, struct ui *u) { tail_view_start((struct tail_view *)v, u); }
+
 static void tailv_close(struct view *v, struct ui *u) {
     struct tail_view *me = (struct tail_view *)v;
     tail_stop(me, u);
@@ -389,6 +392,7 @@ static const char *tailv_filter(struct view *v) { return ((struct tail_view *)v)
 
 const struct view_ops view_tail = {
     .size = sizeof(struct tail_view), .background = true, .open = tailv_open, .close = tailv_close,
+    .connected = tailv_connected,
     .paint = tail_view_paint, .key = tailv_key, .verb = tailv_verb, .can = tailv_can, .tick = tailv_tick,
     .tick_us = tailv_tick_us, .filter = tailv_filter,
 };

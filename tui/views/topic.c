@@ -617,6 +617,14 @@ static void topicv_paint(struct view *v, struct ui *u, struct canvas *c, struct 
         frame_nothing(c, list, "It has no partitions", "");
 }
 
+/* Those of the cluster before are not of this one. */
+static void topicv_connected(struct view *v, struct ui *u) {
+    struct topic_view *me = (struct topic_view *)v;
+    configs_forget(me);
+    table_set_rows(&me->tables[SUB_CONFIGS], me->configs, 0, sizeof *me->configs, &u->env);
+    configs_ask(me, u);
+}
+
 static struct table *topicv_table(struct view *v) {
     struct topic_view *me = (struct topic_view *)v;
     return &me->tables[me->sub];
@@ -670,6 +678,7 @@ static bool topicv_verb(struct view *v, struct ui *u, enum verb verb, const char
     case VERB_PARTITIONS: if (t) dialog_add_partitions(u, t); return t != NULL;
     case VERB_TRUNCATE: if (t) dialog_delete_records(u, t); return t != NULL;
     case VERB_EDIT: return topicv_edit(me, u, arg);
+    case VERB_REFRESH: configs_ask(me, u); return true;
     case VERB_OPEN: case VERB_COPY: return topicv_row_verb(me, u, verb);
     default: return false;
     }
@@ -691,6 +700,7 @@ const struct view_ops view_topic = {
     .paint = topicv_paint,
     .verb = topicv_verb,
     .event = topicv_event,
+    .connected = topicv_connected,
     .interest = topicv_interest,
     .table = topicv_table,
 };

@@ -136,6 +136,19 @@ void ui_event(struct ui *u, const struct client_event *e) {
     u->dirty = u->dirty || e->kind != EVENT_RECEIPT; /* of these there are many: their view says when to paint */
 }
 
+void ui_connected(struct ui *u, const char *address) {
+    char text[300];
+    snprintf(text, sizeof text, "what follows is of %.250s", address);
+    notes_add(&u->changes, u->wall_ms, 2, text);
+    u->sweep.stopped = u->sweep.going; /* the rest was meant for the cluster before */
+    ui_say(u, ROLE_text, "connecting to %s …", address);
+    u->message_of_link = true;
+    for (int i = 0; i < VIEW_TABS; i++)
+        for (int k = 0; k < u->depth[i]; k++)
+            if (u->stack[i][k]->ops->connected)
+                u->stack[i][k]->ops->connected(u->stack[i][k], u);
+}
+
 void ui_tab(struct ui *u, int tab) {
     if (tab < 0 || tab >= VIEW_TABS || tab == u->tab)
         return;

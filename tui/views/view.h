@@ -51,6 +51,7 @@ struct view_ops {
     bool (*verb)(struct view *v, struct ui *u, enum verb verb, const char *arg); /* false: not here, not now */
     bool (*can)(struct view *v, struct ui *u, enum verb verb);          /* NULL: all */
     bool (*event)(struct view *v, struct ui *u, const struct client_event *e);   /* true: it was ours */
+    void (*connected)(struct view *v, struct ui *u);    /* it is another cluster from now on */
     void (*interest)(struct view *v, struct ui *u, struct client_interest *i);
     struct table *(*table)(struct view *v);             /* the list that moves, sorts and filters; NULL none */
     /* Called when the client has woken us and when `tick_us` has passed; true: paint. */
@@ -141,6 +142,7 @@ void ui_init(struct ui *u, struct client *client, const char *address);
 void ui_fini(struct ui *u);
 void ui_set_snapshot(struct ui *u, struct snapshot *s);      /* takes the reference */
 void ui_event(struct ui *u, const struct client_event *e);
+void ui_connected(struct ui *u, const char *address);        /* the client was told to go to another cluster */
 struct view *ui_view(const struct ui *u);                    /* the one on top */
 struct table *ui_table(const struct ui *u);                  /* of the view on top, NULL none */
 void ui_refilter(struct ui *u);                              /* filter, sort or options changed */
