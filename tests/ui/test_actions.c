@@ -546,6 +546,26 @@ static void test_configs_again(void **state) {
     world_fini(&w);
 }
 
+/* The list says that columns are to the right of it, and to the left once they were scrolled away. */
+static void test_columns_scrolled(void **state) {
+    static const struct { const char *keys; bool left; } rows[] = {
+        {"", false}, {"right", true}, {"right right", true}, {"right left", false}, {"l h h", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int ascii = 0; ascii < 2; ascii++) {
+            struct world w;
+            world_init(&w, 80, 24, ascii);
+            ui_set_snapshot(&w.screen.ui, world_snapshot(1));
+            world_keys(&w, "2");
+            world_paint(&w);
+            world_keys(&w, rows[i].keys);
+            world_paint(&w);
+            assert_int_equal(strstr(world_line(&w, 2), ascii ? "<" : "◂") != NULL, rows[i].left);
+            world_fini(&w);
+        }
+}
+
 /* A member's topics by their whole names; one that is longer than a screen leaves room for its partitions. */
 static void test_member_reads(void **state) {
     static const char wide[] = "a-name-of-sixty-characters-that-somebody-gave-to-a-topic-once";
@@ -738,6 +758,7 @@ int main(void) {
         cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_config_explained),
         cmocka_unit_test(test_member_reads),
+        cmocka_unit_test(test_columns_scrolled),
         cmocka_unit_test(test_configs_again),
         cmocka_unit_test(test_actions_in_the_log),
         cmocka_unit_test(test_typed_command_answers),

@@ -161,6 +161,8 @@ static void paint_header(const struct table *t, const struct layout *l, struct c
     }
     if (t->more_right)
         canvas_put_cp(c, r.y, r.x + r.w - 1, ROLE_header, 0x25b8);
+    if (t->scroll > 0) /* where the columns are that were scrolled away */
+        canvas_put_cp(c, r.y, r.x + l->at[0].x + l->at[0].w, ROLE_header, 0x25c2);
 }
 
 static void paint_state(struct canvas *c, int y, int x, int w, bool right, enum value_state state) {
