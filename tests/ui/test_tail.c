@@ -546,6 +546,26 @@ static void test_from_form_kinds(void **state) {
     }
 }
 
+/* q closes the record that is open, as Esc does, and only then weir; a filter is nothing that it closes. */
+static void test_quit_closes_the_record(void **state) {
+    static const struct { const char *keys; bool quits; } rows[] = {
+        {"q", true}, {"enter q", false}, {"enter enter q", false}, {"enter q q", true}, {"enter esc q", true},
+        {"/ 'val enter q", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        begin(&w);
+        fake_client_row(&w.client, 0, 1, SLICE("k"), SLICE("val"));
+        world_keys(&w, "j j t");
+        world_paint(&w);
+        world_keys(&w, rows[i].keys);
+        assert_int_equal(w.screen.wants.quit, rows[i].quits);
+        assert_null(strstr(world_paint(&w), "VALUE  3 B"));
+        world_fini(&w);
+    }
+}
+
 static void test_copy_of_a_record(void **state) {
     struct world w;
     static char big[100000];
@@ -775,6 +795,7 @@ int main(void) {
         cmocka_unit_test(test_filter_while_typing),
         cmocka_unit_test(test_match_far_to_the_right),
         cmocka_unit_test(test_from_form),
+        cmocka_unit_test(test_quit_closes_the_record),
         cmocka_unit_test(test_from_form_kinds),
         cmocka_unit_test(test_copy_of_a_record),
         cmocka_unit_test(test_ring_rolls_while_held),

@@ -230,6 +230,8 @@ bool cmd_suspend(struct screen *s, const struct command *c, const char *arg) {
 }
 
 bool cmd_quit(struct screen *s, const struct command *c, const char *arg) {
+    if (ui_verb(&s->ui, VERB_CLOSE, ""))
+        return true;
     if (s->ui.depth[s->ui.tab] > 1)
         return ui_back(&s->ui);
     return cmd_exit(s, c, arg);

@@ -352,6 +352,11 @@ static bool tailv_verb(struct view *v, struct ui *u, enum verb verb, const char 
             tail_view_export(me, u, arg);
         return me->n_rows > 0;
     case VERB_PRODUCE: ui_produce_topic(u, slice_cstr(me->topic)); return true;
+    case VERB_CLOSE: {
+        bool open = me->detail != DETAIL_CLOSED;
+        me->detail = DETAIL_CLOSED;
+        return open;
+    }
     case VERB_REFRESH:
         if (me->failed || me->stats.failed)
             tail_view_start(me, u);
@@ -366,13 +371,7 @@ static bool tailv_key(struct view *v, struct ui *u, const struct key *k) {
     if (!key_is(k, "esc"))
         return false;
     u->dirty = true;
-    if (me->detail)
-        me->detail = DETAIL_CLOSED;
-    else if (me->filter[0])
-        tailv_verb(v, u, VERB_FILTER, "");
-    else
-        return false;
-    return true;
+    return tailv_verb(v, u, VERB_CLOSE, "") || (me->filter[0] && tailv_verb(v, u, VERB_FILTER, ""));
 }
 
 static bool tailv_can(struct view *v, struct ui *u, enum verb verb) {
