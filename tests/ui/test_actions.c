@@ -181,7 +181,8 @@ static void test_reset_commands(void **state) {
         {"", "--to-earliest"}, {"right", "--to-latest"}, {"right right", "--to-offset ''"},
         {"right right tab '12", "--to-offset 12"}, {"right right right", "--shift-by ''"},
         {"right right right tab '-5", "--shift-by -5"}, {"left", "--to-datetime ''"},
-        {"left tab 'noon", "--to-datetime noon"}, {"left tab '2024-05-31T12:00Z", "--to-datetime 2024-05-31T12:00:00.000Z"},
+        {"left tab 'noon", "--to-datetime noon"},
+        {"left tab '2024-05-31T12:00Z", "--to-datetime 2024-05-31T12:00:00.000Z"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -395,7 +396,7 @@ static void test_commands(void **state) {
     world_fini(&w);
 }
 
-/* In whatever width, what a headline says is whole: 13 would be another lag than 136, and a time belongs to its policy. */
+/* In whatever width, what a headline says is whole: 13 is another lag than 136, and a time belongs to its policy. */
 static void test_headlines_are_whole(void **state) {
     static const struct { const char *keys; bool configs; const char *part, *whole; } rows[] = {
         {"2 j enter", false, " lag ", " lag 2,408▾216 "},

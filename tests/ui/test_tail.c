@@ -124,7 +124,8 @@ static void test_run_and_another_cluster(void **state) {
 /* A name that no topic has is said to be none before something is sent there: the broker may create it. */
 static void test_produce_no_such_topic(void **state) {
     static const struct { const char *keys; bool said; } rows[] = {
-        {"4", false}, {"4 'clicks", false}, {"4 'clicks tab", false}, {"4 'clicks2", true}, {"4 'clicks2 tab tab", true},
+        {"4", false}, {"4 'clicks", false}, {"4 'clicks tab", false}, {"4 'clicks2", true},
+        {"4 'clicks2 tab tab", true},
         {"4 'click", false}, {"4 'click tab", true}, {"4 'click right tab", false}, {"4 'clicks2 esc", true},
     };
     (void)state;
@@ -520,7 +521,7 @@ static void test_from_form(void **state) {
     world_fini(&w);
 }
 
-/* A number of records is no time: what another kind of beginning wanted does not stay, nor does it take what is typed. */
+/* A number of records is no time: what another kind of beginning wanted does not stay, and what is typed does. */
 static void test_from_form_kinds(void **state) {
     static const struct { const char *keys; enum tail_from from; int64_t value; bool wrong; } rows[] = {
         {"b enter", TAIL_LAST_N, 200, false},

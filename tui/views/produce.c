@@ -529,7 +529,7 @@ static bool producev_can(struct view *v, struct ui *u, enum verb verb) {
 
 const struct view_ops view_produce = {
     .size = sizeof(struct produce), .background = true, .open = producev_open, .close = producev_close,
-    .paint = producev_paint, .key = producev_key, .own_keys = producev_own_keys, .verb = producev_verb, .can = producev_can,
-    .event = producev_event, .connected = producev_connected, .tick = producev_tick, .tick_us = producev_tick_us, .text = producev_text,
-    .edited = producev_edited, .busy = producev_busy,
+    .paint = producev_paint, .key = producev_key, .own_keys = producev_own_keys, .verb = producev_verb,
+    .can = producev_can, .event = producev_event, .connected = producev_connected, .tick = producev_tick,
+    .tick_us = producev_tick_us, .text = producev_text, .edited = producev_edited, .busy = producev_busy,
 };

@@ -168,7 +168,7 @@ static const struct column partition_columns[] = {
 
 static struct slice reader_key(const void *row) { return ((const struct reader_row *)row)->group->id; }
 
-/* What hurts the group here: records it lost, or offsets beyond the end, in another topic are no trouble of this one. */
+/* What hurts the group here: records lost, or offsets beyond the end, in another topic are no trouble of this one. */
 static enum trouble reader_trouble(const void *row) {
     const struct reader_row *r = row;
     const struct model_group *g = r->group;
