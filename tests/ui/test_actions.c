@@ -567,6 +567,60 @@ static void test_columns_scrolled(void **state) {
         }
 }
 
+/* Configs that could not be read while the cluster was away are asked for once it is back, and only once. */
+static void test_configs_when_it_is_back(void **state) {
+    static const struct { bool failed; enum link_state links[3]; uint64_t asked; } rows[] = {
+        {true, {LINK_DOWN, LINK_UP, LINK_UP}, 1}, {false, {LINK_DOWN, LINK_UP, LINK_UP}, 0},
+        {true, {LINK_UP, LINK_UP, LINK_UP}, 0}, {true, {LINK_DOWN, LINK_DOWN, LINK_DOWN}, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        begin(&w);
+        world_keys(&w, "j j enter");
+        uint64_t first = w.client.last_id;
+        ui_event(&w.screen.ui, &(struct client_event){.kind = EVENT_ACTION, .id = first, .ok = !rows[i].failed,
+                                                      .text = (char *)(uintptr_t) "cannot reach it"});
+        for (int k = 0; k < 3; k++) {
+            struct snapshot *s = world_snapshot((uint64_t)k + 2);
+            s->link = rows[i].links[k];
+            ui_set_snapshot(&w.screen.ui, s);
+            if (k == 1 && w.client.last_id > first) /* refused again: that is the answer */
+                ui_event(&w.screen.ui, &(struct client_event){.kind = EVENT_ACTION, .id = w.client.last_id});
+        }
+        assert_int_equal(w.client.last_id - first, rows[i].asked);
+        world_fini(&w);
+    }
+}
+
+/* Of a cluster that is away nothing is known, which is not at least 0. */
+static void test_totals_unknown(void **state) {
+    static const struct { enum value_state state; const char *messages; } rows[] = {
+        {VALUE_FAILED, " ? messages"}, {VALUE_KNOWN, " messages"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        world_init(&w, 120, 30, false);
+        struct snapshot *s = world_snapshot(1);
+        for (int32_t k = 0; rows[i].state == VALUE_FAILED && k < s->topics.n; k++) {
+            struct model_topic *t = (struct model_topic *)(uintptr_t)&s->topics.v[k];
+            t->messages.state = VALUE_FAILED;
+        }
+        for (int32_t k = 0; rows[i].state == VALUE_FAILED && k < s->brokers.n; k++) {
+            struct model_broker *b = (struct model_broker *)(uintptr_t)&s->brokers.v[k];
+            b->bytes = (struct value){.state = VALUE_FAILED};
+        }
+        ui_set_snapshot(&w.screen.ui, s);
+        world_keys(&w, "5");
+        const char *text = world_paint(&w);
+        assert_non_null(strstr(text, rows[i].messages));
+        assert_null(strstr(text, "≥ 0 "));
+        assert_int_equal(strstr(text, "? on disk") != NULL, rows[i].state == VALUE_FAILED);
+        world_fini(&w);
+    }
+}
+
 /* A member's topics by their whole names; one that is longer than a screen leaves room for its partitions. */
 static void test_member_reads(void **state) {
     static const char wide[] = "a-name-of-sixty-characters-that-somebody-gave-to-a-topic-once";
@@ -759,6 +813,8 @@ int main(void) {
         cmocka_unit_test(test_headlines_are_whole),
         cmocka_unit_test(test_config_explained),
         cmocka_unit_test(test_member_reads),
+        cmocka_unit_test(test_configs_when_it_is_back),
+        cmocka_unit_test(test_totals_unknown),
         cmocka_unit_test(test_columns_scrolled),
         cmocka_unit_test(test_configs_again),
         cmocka_unit_test(test_actions_in_the_log),

@@ -287,7 +287,13 @@ static int total(struct canvas *c, int y, int x, int end, enum role role, const 
     return x + w + 3;
 }
 
-/* What is in it.  A sum of which parts are not known is a lower bound. */
+/* A sum of which parts are not known is a lower bound; where none is known, nothing is. */
+static const char *sum_text(char text[FORMAT_SIZE + 8], const char *number, int64_t sum, bool part) {
+    snprintf(text, FORMAT_SIZE + 8, "%s%s", !part ? "" : sum ? "≥ " : "?", part && !sum ? "" : number);
+    return text;
+}
+
+/* What is in it. */
 static void paint_totals(const struct totals *all, struct ui *u, struct canvas *c, int y, int x, int end) {
     const struct snapshot *s = u->snap;
     char number[FORMAT_SIZE], text[FORMAT_SIZE + 8];
@@ -308,11 +314,11 @@ static void paint_totals(const struct totals *all, struct ui *u, struct canvas *
         x += canvas_put(c, y, x, end - x, ROLE_dim, "all in sync") + 3;
     if (s->groups_state == VALUE_KNOWN)
         x = total(c, y, x, end, ROLE_number, fmt_group(number, s->groups.n), s->groups.n == 1 ? "group" : "groups");
-    snprintf(text, sizeof text, "%s%s", all->messages_part ? "≥ " : "",
-             fmt_count(number, all->messages, 11, u->env.exact));
-    x = total(c, y, x, end, ROLE_number, text, "messages");
-    snprintf(text, sizeof text, "%s%s", all->bytes_part ? "≥ " : "", fmt_bytes(number, all->bytes, u->env.exact));
-    total(c, y, x, end, ROLE_number, text, "on disk");
+    fmt_count(number, all->messages, 11, u->env.exact);
+    x = total(c, y, x, end, ROLE_number, sum_text(text, number, all->messages, all->messages_part),
+              all->messages == 1 ? "message" : "messages");
+    fmt_bytes(number, all->bytes, u->env.exact);
+    total(c, y, x, end, ROLE_number, sum_text(text, number, all->bytes, all->bytes_part), "on disk");
 }
 
 static void paint_embedded(struct ui *u, struct canvas *c, int y, int x, int end) {

@@ -28,6 +28,7 @@ struct topic_view {
     size_t n_readers;
     uint64_t asked;             /* id of the describe */
     bool asked_any, config_failed;
+    bool was_down;              /* the cluster: what failed then is asked for once more when it is back */
     struct config_row *configs;
     size_t n_configs, n_set;
     char config_why[300];
@@ -464,6 +465,9 @@ static void readers_find(struct topic_view *me, struct ui *u) {
 
 static void topicv_data(struct view *v, struct ui *u) {
     struct topic_view *me = (struct topic_view *)v;
+    if (me->was_down && u->snap->link == LINK_UP && me->config_failed)
+        configs_ask(me, u);
+    me->was_down = u->snap->link == LINK_DOWN;
     const struct model_topic *t = snapshot_topic(u->snap, v->arg);
     int32_t n = t ? t->n_partitions : 0;
     bool whole = t && t->messages.state == VALUE_KNOWN;
