@@ -82,6 +82,31 @@ def test_serve_is_nobodys(box):
     equal(b.process.wait(LIMIT), 0, 'stopped cleanly')
 
 
+def test_leaving_asks_once(box):
+    """A broker that a command may not end is not asked again and again whether it ends: that took a tenth of a second."""
+    box.broker()
+    door, real, heard = box.data + '/.control', box.data + '/real', []
+    os.rename(door, real)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(door)
+        listener.listen()
+        listener.settimeout(LIMIT)
+        command = subprocess.Popen([WEIR, 'topics', '--data', box.data], env=box.env, stdout=subprocess.DEVNULL)
+        asker, _ = listener.accept()
+        with asker, socket.socket(socket.AF_UNIX) as broker:
+            broker.connect(real)
+            answers = broker.makefile('rb')
+            for line in asker.makefile('rb'):
+                heard.append(line.decode().strip())
+                broker.sendall(line)
+                asker.sendall(answers.readline())
+            answers.close()
+    equal(command.wait(LIMIT), 0, 'exit code')
+    equal(heard.count('leave'), 1, f'how often of {heard}')
+    os.remove(door)
+    os.rename(real, door)
+
+
 def test_stay(box):
     tail = waiting_tail(box)
     pid = int(status(box.data)['pid'])

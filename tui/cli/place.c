@@ -309,14 +309,19 @@ void place_stay(struct place *p) {
         return;
 }
 
-/* A busy broker may not have noticed yet that our own connections are closed: it is asked again,
- * for a tenth of a second at most. */
+/* A busy broker may not have noticed yet that our own connections are closed: it is asked again, for a
+ * tenth of a second at most, and only where it could end: consoles started it, and no other one is there. */
 static enum place_left ask_to_leave(int fd) {
     char answer[CONTROL_LINE_MAX];
-    for (int i = 0; i < LEAVE_QUESTIONS; i++) {
+    struct control_status status;
+    if (control_get_status(fd, "status", &status, NULL) != OK)
+        return PLACE_GONE;
+    int questions = status.attended && status.consoles <= 1 ? LEAVE_QUESTIONS : 1;
+    for (int i = 0; i < questions; i++) {
+        if (i > 0)
+            poll(NULL, 0, LEAVE_PAUSE_MS);
         if (control_ask(fd, "leave", answer, NULL) != OK || strncmp(answer, "ok staying", 10) != 0)
             return PLACE_GONE;
-        poll(NULL, 0, LEAVE_PAUSE_MS);
     }
     return PLACE_STAYS;
 }
