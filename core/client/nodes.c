@@ -134,8 +134,12 @@ enum err nodes_set_seeds(struct nodes *ns, const char *bootstrap, struct error *
     size_t n = 0;
     const char *at = bootstrap;
     while (*at != '\0') {
-        size_t len = strcspn(at, ",");
+        size_t field = strcspn(at, ","), len = field;
         struct seed s;
+        for (; len > 0 && strchr(" \t", *at) != NULL; at++, field--)     /* as Kafka's own clients read the list */
+            len--;
+        while (len > 0 && strchr(" \t", at[len - 1]) != NULL)
+            len--;
         char *one = mem_strndup(slice_of(at, len));
         enum err err = len == 0 ? OK : addr_split(one, 9092, s.host, &s.port, e);
         if (err == OK && len > 0 && s.port == 0)
@@ -151,7 +155,7 @@ enum err nodes_set_seeds(struct nodes *ns, const char *bootstrap, struct error *
                 snprintf(s.host, sizeof s.host, "localhost");
             seeds[n++] = s;
         }
-        at += len + (at[len] == ',');
+        at += field + (at[field] == ',');
     }
     if (n == 0)
         return error_set(e, ERR_INVALID, "no broker address given · -b HOST:PORT");

@@ -132,6 +132,14 @@ def test_cluster(box):
     equal((found['cluster'][0]['controller_from_quorum'], found['brokers'][0]['is_voter']), (True, True), 'the quorum says')
 
 
+def test_addresses(box):
+    b = box.broker()
+    box.run('topics', 'create', 'a', '-b', b.address)
+    for broker in (f'127.0.0.1:1,{b.address}', f' 127.0.0.1:1 , {b.address}\t, '):
+        equal([r['name'] for r in box.json('topics', '-b', broker)], ['a'], broker)
+    contains(box.run('topics', '-b', ' , ', code=1).stderr, 'no broker address given')
+
+
 def test_output_that_fails(box):
     b = box.broker()
     on = ('-b', b.address)
