@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import select
 import shutil
 import subprocess
 
@@ -83,6 +84,14 @@ def test_files(box):
     box.run('produce', 'lines', '-l', *on, *(f'{box.dir}/{n}' for n in ('one', 'none', 'two')))
     equal(values('lines'), ['a', 'b', 'c\0d'], 'its lines are')
     contains(box.run('produce', 'lines', f'{box.dir}/nothing', *on, code=1).stderr, 'nothing: No such file')
+
+
+def test_dash_is_standard_input(box):
+    b = box.broker()
+    for words, want in (((), '[a\nb\n]'), (('-l',), '[a][b]')):
+        topic = 't' + ''.join(words)
+        box.run('produce', topic, '-', *words, '-b', b.address, input='a\nb\n')
+        equal(box.run('tail', topic, '-e', '-f', '[%s]', '-b', b.address).stdout, want, words)
 
 
 def test_delimiters_and_count(box):
@@ -180,6 +189,22 @@ def test_follows(box):
     equal(tail.stdout.readline(), 'second\n', 'the second')
     tail.stdout.close()
     equal(tail.wait(LIMIT), 0, 'exit code')
+
+
+def test_nobody_there(box):
+    """--timeout-ms is the time that a script waits for a tail too, and who watches is told that the broker went."""
+    b = box.broker()
+    box.run('produce', 't', '-b', b.address, input='a\n')
+    with subprocess.Popen([WEIR, 'tail', 't', '--from', 'beginning', '--timeout-ms', '300', '-b', b.address], text=True,
+                          env=box.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tail:
+        equal(tail.stdout.readline(), 'a\n', 'it follows')
+        b.stop()
+        equal(bool(select.select([tail.stderr], [], [], LIMIT)[0]), True, 'something is said')
+        contains(tail.stderr.readline(), 't: nothing in 300 ms: cannot reach')
+        tail.terminate()
+        equal(tail.wait(LIMIT), 0, 'exit code')
+    contains(box.run('tail', 't', '-e', '--timeout-ms', '300', '-b', b.address, code=1).stderr,
+             't: nothing in 300 ms: cannot reach')
 
 
 def test_kcat_reads_and_writes(box):

@@ -128,6 +128,8 @@ bool session_turn(struct session *s, int wait_ms) {
 
 void session_reason(const struct session *s, char *out, size_t out_size) {
     out[0] = '\0';
+    if (s->snapshot != NULL && s->snapshot->link == LINK_DOWN)
+        snprintf(out, out_size, ": %.*s", SLICE_ARG(s->snapshot->why));
     for (int32_t i = 0; s->snapshot != NULL && i < s->snapshot->brokers.n && out[0] == '\0'; i++)
         if (s->snapshot->brokers.v[i].why.n > 0)
             snprintf(out, out_size, ": %.*s", SLICE_ARG(s->snapshot->brokers.v[i].why));

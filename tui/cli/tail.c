@@ -80,17 +80,18 @@ static bool print_rows(struct tail *t, struct tail_printer *printer, uint64_t *n
     return fflush(stdout) == 0 && *left != 0 && !interrupted;
 }
 
-/* A leader that cannot be reached is said once; with --exit the end will then not come, and this is a failure. */
+/* A leader that cannot be reached is said once, until records come again; with --exit the end will then not
+ * come, and this is a failure. */
 struct stall { uint64_t scanned; int64_t since_ms; bool told; };
 static bool stalled(struct session *s, struct stall *st, const struct tail_stats *stats) {
     int64_t now = session_now_ms();
     char why[400];
-    if (st->since_ms == 0 || stats->scanned != st->scanned || stats->at_end)
-        *st = (struct stall){.scanned = stats->scanned, .since_ms = now};
-    if (st->told || now - st->since_ms < s->options->timeout_ms)
-        return false;
     session_reason(s, why, sizeof why);
-    if (why[0] == '\0')
+    if (stats->away)
+        snprintf(why, sizeof why, ": %s", stats->why);
+    if (st->since_ms == 0 || stats->scanned != st->scanned || (stats->at_end && why[0] == '\0'))
+        *st = (struct stall){.scanned = stats->scanned, .since_ms = now};
+    if (st->told || now - st->since_ms < s->options->timeout_ms || why[0] == '\0')
         return false;
     cli_complain("%s: nothing in %lld ms%s", s->options->arguments.v[0], (long long)s->options->timeout_ms, why);
     st->told = true;
