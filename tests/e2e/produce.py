@@ -158,6 +158,24 @@ def test_nobody_there(box):
     b.stop()
     done = box.run('produce', 't', '-b', b.address, '-X', 'message.timeout.ms=1000', input='a\n', code=1)
     contains(done.stderr, 'connection refused')
+    done = box.run('produce', 't', '-b', b.address, '--timeout-ms', '1500', input='a\n', code=1)
+    contains(done.stderr, 'waiting: cannot reach')
+    contains(done.stderr, '1 message is not acknowledged after 1500 ms: cannot reach')
+
+
+def test_interrupted(box):
+    """What was read and is whole is sent, and said; the signal ends the program as it ends others."""
+    b = box.broker()
+    for how in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen([WEIR, 'produce', how.name, '-v', '-b', b.address], env=box.env, text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+            p.stdin.write('one\ntwo\nhalf')
+            p.stdin.flush()
+            equal([p.stdout.readline().split()[0] for _ in range(2)], ['0@0', '0@1'], 'receipts')
+            p.send_signal(how)
+            equal((p.wait(LIMIT), p.stderr.read()), (-how, 'weir: interrupted: 2 messages sent and acknowledged\n'),
+                  how.name)
+        equal(box.run('tail', how.name, '-e', '-b', b.address).stdout, 'one\ntwo\n', 'the half line is not sent')
 
 
 if __name__ == '__main__':

@@ -4,7 +4,9 @@
  *
  * Nothing is lost on the way: when the client's queue is full we wait for
  * receipts.  At the end of input all receipts are awaited; a failed one is told
- * on stderr and makes the exit code 1.  Main thread. */
+ * on stderr and makes the exit code 1.  Ctrl-c and SIGTERM end the input: the
+ * receipts of what was sent are awaited, for a shorter time, then the signal ends
+ * the program; the second one ends it at once.  Main thread. */
 #include "tui/cli/output.h"
 #include "tui/cli/session.h"
 
@@ -13,11 +15,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define MESSAGE_MAX_BYTES (100 << 20)
 #define COMPLAINTS_MAX 10
+#define PATIENCE_MS 1000              /* then it is said why there are no receipts */
+#define LAST_WAIT_MS 5000             /* for a receipt, once interrupted */
 
 struct producer {
     struct session s;
@@ -32,10 +37,20 @@ struct producer {
     } in;
     struct buf typed;                 /* bytes of the input that are no whole message yet */
     size_t scanned;                   /* of typed: no delimiter begins before */
-    bool failed;
+    bool failed, told;                /* why it waits */
     uint64_t sent, failures;
     int64_t began_ms;                 /* the first message; for the rate */
 };
+
+static volatile sig_atomic_t interrupted;     /* by this signal */
+
+static void on_interrupt(int signal_number) { interrupted = signal_number; }
+
+static void catch_signals(void) {
+    struct sigaction stop = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+}
 
 /* ---- options ---- */
 
@@ -133,9 +148,20 @@ static void take_events(struct producer *p) {
     fflush(stdout);
 }
 
+/* Said once, long before the time is over: a wrong address is seen by then. */
+static void say_why(struct producer *p, int64_t waited_ms) {
+    char why[400];
+    if (p->told || waited_ms < PATIENCE_MS)
+        return;
+    session_reason(&p->s, why, sizeof why);
+    if (why[0] != '\0')
+        cli_complain("waiting%s", why);
+    p->told = why[0] != '\0';
+}
+
 /* Waits until at most `most` messages are on their way.  The time limit is for progress, not for the whole. */
 static bool drain(struct producer *p, size_t most) {
-    int64_t deadline = session_now_ms() + p->s.options->timeout_ms;
+    int64_t since_ms = session_now_ms();
     size_t before = client_produce_pending(p->s.client);
     for (;;) {
         take_events(p);
@@ -143,13 +169,17 @@ static bool drain(struct producer *p, size_t most) {
         if (pending <= most)
             break;
         if (pending < before)
-            deadline = session_now_ms() + p->s.options->timeout_ms;
+            since_ms = session_now_ms();
         before = pending;
-        if (session_now_ms() > deadline) {
+        int64_t limit_ms = p->s.options->timeout_ms, waited_ms = session_now_ms() - since_ms;
+        if (interrupted != 0 && limit_ms > LAST_WAIT_MS)
+            limit_ms = LAST_WAIT_MS;
+        say_why(p, waited_ms);
+        if (waited_ms > limit_ms) {
             char why[400];
             session_reason(&p->s, why, sizeof why);
             cli_complain("%zu message%s not acknowledged after %lld ms%s", pending, pending == 1 ? " is" : "s are",
-                         (long long)p->s.options->timeout_ms, why);
+                         (long long)limit_ms, why);
             p->failed = true;
             return false;
         }
@@ -170,7 +200,7 @@ static void pace(struct producer *p) {
         p->began_ms = session_now_ms();
     int64_t due_ms = p->began_ms + (int64_t)(p->sent / (uint64_t)rate) * 1000 +
                      (int64_t)(p->sent % (uint64_t)rate) * 1000 / rate;
-    for (int64_t left; (left = due_ms - session_now_ms()) > 0;) {
+    for (int64_t left; interrupted == 0 && (left = due_ms - session_now_ms()) > 0;) {
         session_turn(&p->s, left > 1000 ? 1000 : (int)left);
         take_events(p);
     }
@@ -198,7 +228,7 @@ static bool send_message(struct producer *p, struct slice bytes) {
             return false;
     }
     p->sent++;
-    return (!o->sync || drain(p, 0)) && (o->count < 0 || p->sent < (uint64_t)o->count);
+    return (!o->sync || drain(p, 0)) && (o->count < 0 || p->sent < (uint64_t)o->count) && interrupted == 0;
 }
 
 static bool fail(struct producer *p, const char *why) {
@@ -243,28 +273,41 @@ static bool read_some(struct producer *p) {
 /* One input to its end; false to stop. */
 static bool pump(struct producer *p) {
     bool going = true;
-    while (going && !p->in.ended) {
+    sigset_t none, stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGTERM);
+    sigprocmask(SIG_BLOCK, &stop, &none);       /* they come while it waits, not just before */
+    while (going && !p->in.ended && interrupted == 0) {
         struct pollfd v[2] = {
             {.fd = p->in.fd, .events = POLLIN}, {.fd = client_fd(p->s.client), .events = POLLIN},
         };
-        if (poll(v, 2, -1) < 0 && errno != EINTR)
+        int ready = ppoll(v, 2, NULL, &none);
+        if (ready < 0 && errno != EINTR)
             break;
+        if (ready < 0)
+            continue;
         if (v[1].revents != 0)
             session_turn(&p->s, 0);
         take_events(p);
         if (v[0].revents != 0)
             going = read_some(p);
     }
-    return going;
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    return going && interrupted == 0;
 }
 
+/* "-" is standard input, as everywhere. */
 static bool pump_file(struct producer *p, const char *name) {
-    p->in = (struct input){.fd = open(name, O_RDONLY | O_CLOEXEC), .name = name, .whole = !p->s.options->lines};
+    bool typed = strcmp(name, "-") == 0;
+    p->in = (struct input){.fd = typed ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC),
+                           .name = typed ? "standard input" : name, .whole = !p->s.options->lines};
     if (p->in.fd < 0)
         return fail(p, strerror(errno));
     p->scanned = 0;
     bool going = pump(p);
-    close(p->in.fd);
+    if (!typed)
+        close(p->in.fd);
     return going;
 }
 
@@ -282,6 +325,14 @@ static void pump_all(struct producer *p) {
     drain(p, 0);
 }
 
+static void say_interrupted(const struct producer *p) {
+    unsigned long long sent = p->sent, lost = p->failures + client_produce_pending(p->s.client);
+    if (lost == 0)
+        cli_complain("interrupted: %llu message%s sent and acknowledged", sent, sent == 1 ? "" : "s");
+    else
+        cli_complain("interrupted: %llu message%s sent, %llu not acknowledged", sent, sent == 1 ? "" : "s", lost);
+}
+
 int produce_run(const struct cli_options *o) {
     struct producer p = {0};
     int code = read_options(&p, o);
@@ -292,17 +343,24 @@ int produce_run(const struct cli_options *o) {
         out_begin(&p.out, o);
         if (o->verbose && o->format_kind != FORMAT_TABLE)
             out_stream(&p.out, OUT_COLUMNS(receipt_columns));
+        catch_signals();
         pump_all(&p);
         if (p.failures > COMPLAINTS_MAX)
             cli_complain("%llu messages were not delivered", (unsigned long long)p.failures);
         code = out_end(&p.out);
         if (p.failures > 0 || p.failed)
             code = EXIT_FAILED;
+        if (interrupted != 0)
+            say_interrupted(&p);
         session_close(&p.s);
     }
     buf_fini(&p.typed);
     buf_fini(&p.delimiter);
     buf_fini(&p.key_delimiter);
     free(p.headers);
+    if (interrupted != 0) {           /* a shell's loop ends with it, as with any other program */
+        signal(interrupted, SIG_DFL);
+        raise(interrupted);
+    }
     return code;
 }
