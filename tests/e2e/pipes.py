@@ -158,6 +158,7 @@ def test_from(box):
     equal(tail('--from', '7'), ['7', '8', '9'], 'offset')
     equal(tail('--from', '-2'), ['8', '9'], 'last two')
     equal(tail('--from', 'end'), [], 'end')
+    equal((tail('--from', 'earliest', '-n', '1'), tail('--from', 'latest')), (['0'], []), 'in the words of a reset')
     equal(tail('-n', '3'), ['0', '1', '2'], 'count')
     equal(tail('--from', '1h'), [str(i) for i in range(10)], 'an hour ago')
     equal(tail('--from', '2099-01-01'), [], 'a day to come')

@@ -66,6 +66,9 @@ struct complaints { size_t n; };
 void complaints_add(struct complaints *c, const char *format, ...) WEIR_PRINTF(2, 3);
 /* "... and N more groups like these", where what is "group"; true when there was none at all. */
 bool complaints_end(const struct complaints *c, const char *what);
+/* Where a log begins and ends, in the words of either tool: tails say beginning and end, resets earliest and latest. */
+bool cli_is_beginning(const char *text);
+bool cli_is_end(const char *text);
 /* True when the user agreed: --yes, or typed `name` at the terminal. Complains otherwise. */
 bool cli_confirmed(const struct cli_options *o, const char *what, const char *name);
 

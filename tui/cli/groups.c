@@ -11,6 +11,7 @@
 struct look {                         /* a command that reads */
     struct session s;
     struct names names;
+    struct chosen chosen;             /* of --topic */
     struct out out;
 };
 
@@ -87,7 +88,7 @@ static void print_lag(struct out *out, const struct model_group *g, const struct
 
 static void print_lags(struct look *l, const struct model_group *g) {
     for (int32_t r = 0; r < g->rows.n; r++)
-        if (topics_choose(l->s.options, g->rows.v[r].topic, g->rows.v[r].partition))
+        if (chosen_has(&l->chosen, g->rows.v[r].topic, g->rows.v[r].partition))
             print_lag(&l->out, g, &g->rows.v[r]);
 }
 
@@ -165,8 +166,12 @@ static bool lists_are_whole(const struct session *s) {
 static int look(const struct cli_options *o, print_fn *print, const struct out_column *columns, size_t n_columns) {
     struct look l;
     int code = EXIT_FAILED;
-    if (!names_init(&l.names, o))
+    if (!chosen_init(&l.chosen, o))
         return EXIT_WRONG_USAGE;
+    if (!names_init(&l.names, o)) {
+        chosen_fini(&l.chosen);
+        return EXIT_WRONG_USAGE;
+    }
     if (session_open(&l.s, o)) {
         struct client_interest interest = {.all_groups = names_open(&l.names)};
         if (!interest.all_groups) {
@@ -180,6 +185,8 @@ static int look(const struct cli_options *o, print_fn *print, const struct out_c
             bool good = print_groups(&l, print);
             code = out_end(&l.out);
             bool found = names_all_found(&l.names, "group");
+            if (found)                /* else nobody knows what the others would have had */
+                found = chosen_all_found(&l.chosen);
             if (!found || names_open(&l.names))
                 found = lists_are_whole(&l.s) && found;
             if (!found || !good) {
@@ -190,14 +197,17 @@ static int look(const struct cli_options *o, print_fn *print, const struct out_c
         session_close(&l.s);
     }
     names_fini(&l.names);
+    chosen_fini(&l.chosen);
     return code;
 }
 
 int groups_list(const struct cli_options *o) { return look(o, print_group, OUT_COLUMNS(list_columns)); }
 
 int groups_describe(const struct cli_options *o) {
-    if (!topics_are_words(o))
+    if (o->members && o->topics.n > 0) {
+        cli_complain("groups describe: --topic says of which partitions, --members shows none");
         return EXIT_WRONG_USAGE;
+    }
     if (o->members)
         return look(o, print_members, OUT_COLUMNS(member_columns));
     return look(o, print_lags, OUT_COLUMNS(lag_columns));

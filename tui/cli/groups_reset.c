@@ -10,50 +10,88 @@
 #include "tui/cli/kafka_tool.h"
 #include "tui/cli/output.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
 /* ---- which partitions ---- */
 
-/* "topic" or "topic:0,2" names this partition. */
-static bool topic_word_has(const char *word, struct slice topic, int32_t partition) {
-    const char *colon = strrchr(word, ':');
-    size_t n = colon == NULL ? strlen(word) : (size_t)(colon - word);
-    if (!slice_eq(topic, slice_of(word, n)))
-        return false;
-    if (colon == NULL)
-        return true;
-    for (const char *at = colon + 1; *at != '\0';) {
+static int by_number(const void *a, const void *b) {
+    int32_t x = ((const struct chosen_partition *)a)->index, y = ((const struct chosen_partition *)b)->index;
+    return (x > y) - (x < y);
+}
+
+/* "TOPIC" or "TOPIC:P,..."; a topic's name has no colon. */
+static bool read_word(struct chosen_topic *t, const char *word) {
+    const char *at = word + strcspn(word, ":");
+    t->name = slice_of(word, (size_t)(at - word));
+    t->all = *at == '\0';
+    while (*at != '\0') {
         char *end;
-        long p = strtol(at, &end, 10);
-        if (end == at)
+        errno = 0;
+        long p = strtol(++at, &end, 10);
+        if (strchr("0123456789", *at) == NULL || end == at || (*end != ',' && *end != '\0') || errno != 0 || p > INT32_MAX)
             return false;
-        if (p == partition)
-            return true;
-        at = *end == ',' ? end + 1 : end;
+        t->v = mem_realloc(t->v, (t->n + 1) * sizeof *t->v);
+        t->v[t->n++] = (struct chosen_partition){.index = (int32_t)p};
+        at = end;
     }
-    return false;
+    if (t->n > 0)
+        qsort(t->v, t->n, sizeof *t->v, by_number);
+    return true;
 }
 
-bool topics_choose(const struct cli_options *o, struct slice topic, int32_t partition) {
-    for (size_t i = 0; i < o->topics.n; i++)
-        if (topic_word_has(o->topics.v[i], topic, partition))
-            return true;
-    return o->topics.n == 0;
-}
-
-/* A topic's name has no colon. */
-static struct slice topic_of_word(const char *word) { return slice_of(word, strcspn(word, ":")); }
-
-bool topics_are_words(const struct cli_options *o) {
-    for (size_t i = 0; i < o->topics.n; i++) {
-        const char *list = o->topics.v[i] + topic_of_word(o->topics.v[i]).n;
-        if (*list == ':' && (list[1] == '\0' || list[1 + strspn(list + 1, "0123456789,")] != '\0')) {
-            cli_complain("--topic: %s is not TOPIC or TOPIC:P,...", o->topics.v[i]);
+bool chosen_init(struct chosen *c, const struct cli_options *o) {
+    *c = (struct chosen){.v = mem_zalloc((o->topics.n + 1) * sizeof *c->v)};
+    for (; c->n < o->topics.n; c->n++)
+        if (!read_word(&c->v[c->n], o->topics.v[c->n])) {
+            cli_complain("--topic: %s is not TOPIC or TOPIC:P,...", o->topics.v[c->n++]);
+            chosen_fini(c);
             return false;
         }
-    }
     return true;
+}
+
+void chosen_fini(struct chosen *c) {
+    for (size_t i = 0; i < c->n; i++)
+        free(c->v[i].v);
+    free(c->v);
+    *c = (struct chosen){0};
+}
+
+/* Who is named twice is found twice. */
+static bool topic_has(struct chosen_topic *t, int32_t partition) {
+    struct chosen_partition key = {.index = partition};
+    struct chosen_partition *p = t->all ? NULL : bsearch(&key, t->v, t->n, sizeof *t->v, by_number);
+    t->found = true;
+    if (p == NULL)
+        return t->all;
+    for (; p > t->v && p[-1].index == partition; p--)
+        ;
+    for (; p < t->v + t->n && p->index == partition; p++)
+        p->found = true;
+    return true;
+}
+
+bool chosen_has(struct chosen *c, struct slice topic, int32_t partition) {
+    bool has = c->n == 0;
+    for (size_t i = 0; i < c->n; i++)
+        if (slice_eq(c->v[i].name, topic))
+            has = topic_has(&c->v[i], partition) || has;
+    return has;
+}
+
+bool chosen_all_found(const struct chosen *chosen) {
+    struct complaints c = {0};
+    for (size_t i = 0; i < chosen->n; i++) {
+        const struct chosen_topic *t = &chosen->v[i];
+        if (!t->found)
+            complaints_add(&c, "--topic: nothing of %.*s here", SLICE_ARG(t->name));
+        for (size_t k = 0; t->found && k < t->n; k++)
+            if (!t->v[k].found)
+                complaints_add(&c, "--topic: no partition %d of %.*s here", t->v[k].index, SLICE_ARG(t->name));
+    }
+    return complaints_end(&c, "topic");
 }
 
 /* ---- where to ---- */
@@ -77,8 +115,9 @@ static bool read_aim(const struct cli_options *o, struct aim *out) {
     }
     if (o->to_datetime != NULL)
         return false;
-    if (strcmp(text, "earliest") == 0 || strcmp(text, "latest") == 0) {
-        out->kind = *text == 'e' ? AIM_EARLIEST : AIM_LATEST;
+    bool first = cli_is_beginning(text);
+    if (first || cli_is_end(text)) {
+        out->kind = first ? AIM_EARLIEST : AIM_LATEST;
         return true;
     }
     out->kind = *text == '+' || *text == '-' ? AIM_SHIFT : AIM_OFFSET;
@@ -91,13 +130,14 @@ struct reset {
     struct session s;
     struct aim aim;
     const char *id;
+    struct chosen chosen;            /* of --topic */
     struct snapshot *held;           /* the rows' names live in it */
     struct model_lag *rows;          /* the chosen ones */
     size_t n;
 };
 
 static const struct model_topic *topic_named(const struct reset *r, size_t i) {
-    return snapshot_topic(r->s.snapshot, topic_of_word(r->s.options->topics.v[i]));
+    return snapshot_topic(r->s.snapshot, r->chosen.v[i].name);
 }
 
 /* The group's members and commits, and the ends of the topics that --topic names. */
@@ -107,7 +147,7 @@ static bool all_is_here(struct session *s, void *ctx) {
         return false;
     const struct model_group *g = snapshot_group(s->snapshot, slice_cstr(r->id));
     bool here = g == NULL || group_is_read(g);
-    for (size_t i = 0; here && i < s->options->topics.n; i++) {
+    for (size_t i = 0; here && i < r->chosen.n; i++) {
         const struct model_topic *t = topic_named(r, i);
         here = t == NULL || t->error != 0 || t->messages.state != VALUE_WANTED;
     }
@@ -115,18 +155,18 @@ static bool all_is_here(struct session *s, void *ctx) {
 }
 
 static bool wait_for_all(struct reset *r) {
-    const struct opt_words *w = &r->s.options->topics;
-    struct slice id = slice_cstr(r->id), *topics = mem_alloc((w->n + 1) * sizeof *topics);
-    for (size_t i = 0; i < w->n; i++)
-        topics[i] = topic_of_word(w->v[i]);
-    struct client_interest interest = {.groups = &id, .n_groups = 1, .topics = topics, .n_topics = w->n};
+    const struct chosen *c = &r->chosen;
+    struct slice id = slice_cstr(r->id), *topics = mem_alloc((c->n + 1) * sizeof *topics);
+    for (size_t i = 0; i < c->n; i++)
+        topics[i] = c->v[i].name;
+    struct client_interest interest = {.groups = &id, .n_groups = 1, .topics = topics, .n_topics = c->n};
     client_set_interest(r->s.client, &interest);
     free(topics);
     return session_wait(&r->s, all_is_here, r, "groups");
 }
 
 static void rows_add(struct reset *r, struct model_lag row) {
-    if (!topics_choose(r->s.options, row.topic, row.partition))
+    if (!chosen_has(&r->chosen, row.topic, row.partition))
         return;
     if ((r->n & (r->n - 1)) == 0)       /* full, as it is at each power of two */
         r->rows = mem_realloc(r->rows, (r->n == 0 ? 1 : 2 * r->n) * sizeof *r->rows);
@@ -135,21 +175,21 @@ static void rows_add(struct reset *r, struct model_lag row) {
 
 /* False after a complaint. */
 static bool rows_choose(struct reset *r) {
-    const struct cli_options *o = r->s.options;
+    const struct chosen *c = &r->chosen;
     const struct model_group *g = snapshot_group(r->s.snapshot, slice_cstr(r->id));
     r->held = snapshot_ref(r->s.snapshot);
-    if (g == NULL && o->topics.n == 0)
+    if (g == NULL && c->n == 0)
         cli_complain("no group %s here; for a new one --topic says what to commit", r->id);
     else if (g != NULL && g->error != 0)
         cli_complain("group %s: %.*s", r->id, SLICE_ARG(g->why));
-    if ((g == NULL && o->topics.n == 0) || (g != NULL && g->error != 0))
+    if ((g == NULL && c->n == 0) || (g != NULL && g->error != 0))
         return false;
     for (int32_t i = 0; g != NULL && i < g->rows.n; i++)
         rows_add(r, g->rows.v[i]);
-    for (size_t k = 0; k < o->topics.n; k++) {
+    for (size_t k = 0; k < c->n; k++) {
         const struct model_topic *t = topic_named(r, k);
         if (t == NULL) {
-            cli_complain("no topic %.*s here", SLICE_ARG(topic_of_word(o->topics.v[k])));
+            cli_complain("no topic %.*s here", SLICE_ARG(c->v[k].name));
             return false;
         }
         for (int32_t i = 0; i < t->n_partitions; i++) {
@@ -162,7 +202,7 @@ static bool rows_choose(struct reset *r) {
         }
     }
     r->n = lags_unite(r->rows, r->n);   /* the group's own are the newer ones: the others have no time */
-    return true;
+    return chosen_all_found(c);
 }
 
 /* For an action; the names go to the arena. */
@@ -176,7 +216,7 @@ static bool find_by_time(struct reset *r, struct arena *names) {
     struct client_offset *v = mem_alloc((r->n + 1) * sizeof *v);
     size_t n = 0;
     for (size_t i = 0; i < r->n; i++)
-        if (r->rows[i].end >= 0)
+        if (r->rows[i].end >= 0 && memchr(r->rows[i].topic.p, 0, r->rows[i].topic.n) == NULL)
             v[n++] = offset_of(&r->rows[i], r->aim.v, names);
     struct client_action a = {.kind = ACTION_OFFSETS_AT_TIME, .name = r->id, .offsets = v, .n_offsets = n};
     struct client_event *ev = n > 0 ? session_act(&r->s, &a) : NULL;
@@ -195,9 +235,10 @@ static int64_t target_by_time(const struct aim *a, const struct model_lag *row) 
     return p == NULL ? -1 : p->offset < 0 ? row->end : p->offset;
 }
 
-/* Where the row goes: inside the log, whatever was asked; -1 when its offsets are not known. */
+/* Where the row goes: inside the log, whatever was asked; -1 when its offsets are not known, or when its topic's
+ * name has a zero byte: an action takes names as C does, and would find another topic. */
 static int64_t target(const struct aim *a, const struct model_lag *row) {
-    if (row->start < 0 || row->end < 0)
+    if (row->start < 0 || row->end < 0 || memchr(row->topic.p, 0, row->topic.n) != NULL)
         return -1;
     int64_t v = a->v;
     if (a->kind == AIM_EARLIEST)
@@ -258,6 +299,9 @@ static int show_and_commit(struct reset *r, struct arena *names) {
         cli_complain("group %s: no offset to reset", r->id);
         code = EXIT_FAILED;
     } else if (!cli_confirmed(r->s.options, what, r->id) || commit(r, v, n) != EXIT_OK) {
+        code = EXIT_FAILED;
+    } else if (n < r->n) {
+        cli_complain("group %s: %zu of %zu offsets not reset: where they could go is not known", r->id, r->n - n, r->n);
         code = EXIT_FAILED;
     }
     free(v);
@@ -321,14 +365,16 @@ int groups_reset(const struct cli_options *o) {
                      "2026-01-31T12:00:00) as --to-datetime takes it too");
         return EXIT_WRONG_USAGE;
     }
-    if (!topics_are_words(o))
+    if (!chosen_init(&r.chosen, o))
         return EXIT_WRONG_USAGE;
-    if (o->explain)
-        return explain_reset(o, &r.aim);
+    int code = EXIT_FAILED;
     r.id = o->arguments.v[0];
-    if (!session_open(&r.s, o))
-        return EXIT_FAILED;
-    int code = reset(&r);
-    session_close(&r.s);
+    if (o->explain) {
+        code = explain_reset(o, &r.aim);
+    } else if (session_open(&r.s, o)) {
+        code = reset(&r);
+        session_close(&r.s);
+    }
+    chosen_fini(&r.chosen);
     return code;
 }

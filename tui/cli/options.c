@@ -218,6 +218,10 @@ void cli_print_options(FILE *out, unsigned groups) {
     opts_print(out, rows, N_ROWS, groups | O_ALL, false);
 }
 
+bool cli_is_beginning(const char *text) { return strcmp(text, "beginning") == 0 || strcmp(text, "earliest") == 0; }
+
+bool cli_is_end(const char *text) { return strcmp(text, "end") == 0 || strcmp(text, "latest") == 0; }
+
 bool cli_confirmed(const struct cli_options *o, const char *what, const char *name) {
     char typed[300];
     if (o->yes)

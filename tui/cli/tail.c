@@ -22,6 +22,8 @@ static void on_interrupt(int signal_number) {
 /* ---- options ---- */
 
 static bool read_partitions(const char *text, int32_t **out, size_t *n) {
+    if (text != NULL && *text == '\0')
+        return false;                 /* not all of them: a variable of a script that is empty */
     for (const char *at = text; at != NULL && *at != '\0';) {
         char word[16];
         int64_t v;
@@ -47,9 +49,9 @@ static int64_t wall_ms(void) {
 }
 
 static bool read_from(const char *text, struct tail_spec *spec) {
-    if (strcmp(text, "beginning") == 0)
+    if (cli_is_beginning(text))
         spec->from = TAIL_BEGINNING;
-    else if (strcmp(text, "end") == 0)
+    else if (cli_is_end(text))
         spec->from = TAIL_END;
     else if (opts_number(text, 0, INT64_MAX, &spec->value))
         spec->from = TAIL_OFFSET;
