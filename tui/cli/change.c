@@ -19,13 +19,11 @@ void change_do(struct change *c, const struct client_action *a, const char *word
     struct client_event *ev = session_act(&c->s, a);
     if (ev == NULL || !ev->ok)
         c->failed = true;
-    if (ev == NULL)
-        return;
     out_text(&c->out, slice_cstr(a->name));
     out_text(&c->out, slice_cstr(word));
-    out_bool(&c->out, ev->ok);
-    out_number(&c->out, ev->error);
-    out_text(&c->out, slice_cstr(ev->text));
+    out_bool(&c->out, ev != NULL && ev->ok);
+    out_known(&c->out, ev != NULL, ev != NULL ? ev->error : 0);
+    out_text(&c->out, slice_cstr(ev != NULL ? ev->text : "no answer"));
     client_event_free(ev);
 }
 

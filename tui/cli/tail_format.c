@@ -12,7 +12,9 @@ static enum err check(const char *format, struct error *e) {
     for (const char *at = format; *at != '\0';) {
         char c = *at++;
         if (c == '%') {
-            if (*at == '\0' || strchr("tpokshTKSR%", *at) == NULL)
+            if (*at == '\0')
+                return error_set(e, ERR_USAGE, "--format: a %% at the end; %%%% is a percent sign");
+            if (strchr("tpokshTKSR%", *at) == NULL)
                 return error_set(e, ERR_USAGE,
                                  "--format: %%%c is unknown; known are %%t %%p %%o %%k %%s %%h %%T %%K %%S "
                                  "%%R %%%%",

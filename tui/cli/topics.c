@@ -257,8 +257,18 @@ static int explain(const struct cli_options *o, const char *what) {
     return EXIT_OK;
 }
 
+/* Zero is no way to say "as the cluster has it": that is the option's absence. */
+static bool counts_are_some(const struct cli_options *o) {
+    if (o->partitions != 0 && o->replication != 0)
+        return true;
+    cli_complain("--%s: at least 1", o->partitions == 0 ? "partitions" : "replication");
+    return false;
+}
+
 int topics_create(const struct cli_options *o) {
     struct change c;
+    if (!counts_are_some(o))
+        return EXIT_WRONG_USAGE;
     if (o->explain)
         return explain(o, "--create");
     if (!change_begin(&c, o, true))
@@ -285,6 +295,8 @@ int topics_alter(const struct cli_options *o) {
         cli_complain("topics alter: --replication cannot be changed afterwards");
         return EXIT_WRONG_USAGE;
     }
+    if (!counts_are_some(o))
+        return EXIT_WRONG_USAGE;
     if (o->explain)
         return explain(o, "--alter");
     if (!change_begin(&c, o, true))
