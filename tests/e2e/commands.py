@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """The commands: topics, groups, cluster; usage errors; read-only; what needs a yes."""
 import csv
+import fcntl
 import io
 import os
+import pty
 import shutil
+import struct
 import subprocess
+import termios
 
 from e2e import LIMIT, WEIR, contains, equal, main
 
@@ -105,6 +109,58 @@ def test_reset_of_what_is_new(box):
     equal(committed(), {0: None, 1: 2, 2: None}, 'a group that was not there')
     box.run('groups', 'reset', 'g', '--to', 'earliest', '-t', 't', '--yes', *on)
     equal(committed(), {0: 0, 1: 0, 2: 0}, 'partitions without a commit')
+
+
+def test_topic_option(box):
+    """What --topic names and nobody has is an error, and nothing is done: a script with a slip of the pen must not go on."""
+    b = box.broker()
+    on = ('-b', b.address)
+    box.run('topics', 'create', 't', 'u', '--partitions', '3', *on)
+    box.run('groups', 'reset', 'g', '--to', 'latest', '-t', 't', '--yes', *on)
+
+    def chosen(*words):
+        return [(r['topic'], r['partition']) for r in box.json('groups', 'describe', 'g', *words, *on)]
+    equal(chosen('-t', 't:2,0'), [('t', 0), ('t', 2)], 'a list')
+    equal(chosen('-t', 't:1,1', '-t', 't:1,2'), [('t', 1), ('t', 2)], 'named twice')
+    for words, why in ((('-t', 'u'), '--topic: nothing of u here'), (('-t', 't:1,9'), '--topic: no partition 9 of t here')):
+        contains(box.run('groups', 'describe', 'g', *words, *on, code=1).stderr, why)
+    contains(box.run('groups', 'reset', 'g', '--to', '5', '-t', 'u:0,9', '--yes', *on, code=1).stderr,
+             '--topic: no partition 9 of u here')
+    equal({r['topic'] for r in box.json('groups', 'describe', 'g', *on)}, {'t'}, 'nothing was done')
+
+
+def test_reset_words(box):
+    b = box.broker()
+    on = ('-b', b.address)
+    box.run('topics', 'create', 't', *on)
+    box.run('produce', 't', *on, input='a\nb\n')
+    for to, want in (('latest', 2), ('earliest', 0), ('end', 2), ('beginning', 0)):
+        box.run('groups', 'reset', 'g', '-t', 't', '--to', to, '--yes', *on)
+        equal(box.json('groups', 'describe', 'g', *on)[0]['committed'], want, to)
+
+
+def test_change_without_answer(box):
+    """Each name has its row, also when nobody is there who could say what became of it."""
+    rows = box.json('topics', 'create', 'a', 'b', '-b', '127.0.0.1:1', code=1)
+    equal([(r['topic'], r['action'], r['ok']) for r in rows], [('a', 'create', False), ('b', 'create', False)], 'rows')
+    rows = box.json('groups', 'delete', 'a', 'b', '--yes', '-b', '127.0.0.1:1', code=1)
+    equal([(r['group'], r['ok']) for r in rows], [('a', False), ('b', False)], 'groups')
+
+
+def test_long_names(box):
+    """A long name stands out of its column on a terminal; into a pipe the columns are as wide as they are."""
+    b = box.broker()
+    long = 'x' * 200
+    box.run('topics', 'create', 'a', long, '-b', b.address)
+    lines = box.run('topics', 'list', '-b', b.address).stdout.splitlines()
+    equal((len(lines[0]), len(lines[1])), (len(lines[2]), len(lines[2])), 'aligned in a pipe')
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
+    subprocess.run([WEIR, 'topics', 'list', '-b', b.address], stdout=theirs, env=box.env, timeout=LIMIT, check=True)
+    os.close(theirs)
+    head, short, wide, _ = os.read(ours, 65536).decode().split('\r\n')
+    os.close(ours)
+    equal((len(head), len(head) < 100, wide.split()[0]), (len(short), True, long), 'on a terminal')
 
 
 def test_members(box):
@@ -222,6 +278,9 @@ def test_usage(box):
                   ('tail', 'a', '--from', 'noon'), ('tail', 'a', '-f', '%q'), ('tail', 'a', '-p', 'x'),
                   ('topics', 'list', '--acks', '1'), ('topics', 'list', '-r', '['), ('groups', 'describe', 'g', '-t', 't:x'),
                   ('topics', 'alter', 'a', '--replication', '3'), ('stop', '-o', 'json'), ('topics', 'alter', 'a'), ('groups', 'reset', 'g'),
+                  ('topics', 'create', 'a', '--partitions', '0'), ('topics', 'create', 'a', '--replication', '0'),
+                  ('topics', 'alter', 'a', '--partitions', '0'), ('tail', 'a', '-p', ''), ('tail', 'a', '-f', '%'),
+                  ('groups', 'describe', 'g', '--members', '-t', 't'), ('groups', 'describe', 'g', '-t', 't:1,'),
                   ('topics', 'create', 'a', '--partitions', 'many'), ('cluster', 'x'), ('-X', 'novalue'), ('-b',),
                   ('serve', '--nope'), ('serve', '--durability', 'maybe'), ('serve', 'x'), ()):
         done = box.run(*words, code=2, input='')
@@ -234,6 +293,8 @@ def test_help(box):
     contains(box.run('--version').stdout, 'weir ')
     for words in (('topics',), ('topics', 'create'), ('produce',), ('tail',), ('hello',), ('serve',), ('groups', 'reset')):
         contains(box.run(*words, '--help').stdout, 'usage: weir ' + words[0])
+    for line in box.run('cluster', '--help').stdout.splitlines():
+        equal(line, line.rstrip(), 'no blank at its end')
 
 
 def test_explain(box):

@@ -41,8 +41,8 @@ static void command_help(const char *word, size_t n) {
     unsigned groups = 0;
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
         if (strncmp(c->name, word, n) == 0 && (c->name[n] == '\0' || c->name[n] == ' ')) {
-            printf("%s weir %s [OPTION...] %s\n         %s\n", groups == 0 ? "usage:" : "      ", c->name, c->arguments,
-                   c->help);
+            printf("%s weir %s [OPTION...]%s%s\n         %s\n", groups == 0 ? "usage:" : "      ", c->name,
+                   c->arguments[0] != '\0' ? " " : "", c->arguments, c->help);
             groups |= c->groups;
         }
     putchar('\n');

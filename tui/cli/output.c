@@ -5,11 +5,14 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define CELL_MAX 65536          /* bytes of a cell of a table */
+#define COLUMN_LEAST 32         /* what a column may take of the narrowest terminal */
 
 /* ---- standard output ---- */
 
@@ -78,7 +81,7 @@ static int columns_of(const char *s) {
 }
 
 static void print_cell(struct buf *line, const char *s, int width, bool right, bool last) {
-    int pad = width - columns_of(s);
+    int columns = columns_of(s), pad = columns < width ? width - columns : 0;
     if (right)
         buf_printf(line, "%*s", pad, "");
     buf_puts(line, s);
@@ -116,10 +119,19 @@ static void print_table(struct out *o) {
 
 /* ---- sections ---- */
 
+/* One long name does not pad every row past the lines of a terminal; into a pipe columns are as wide as they are. */
+static int widest_column(void) {
+    struct winsize w;
+    if (isatty(STDOUT_FILENO) == 0)
+        return INT_MAX;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 2 * COLUMN_LEAST ? w.ws_col / 2 : COLUMN_LEAST;
+}
+
 void out_begin(struct out *o, const struct cli_options *options) {
     memset(o, 0, sizeof *o);
     o->format = options->format_kind;
     o->safe = options->ascii || isatty(STDOUT_FILENO) != 0;
+    o->widest = widest_column();
 }
 
 static void finish_section(struct out *o) {
@@ -195,6 +207,8 @@ static void keep_cell(struct out *o, struct slice text) {
     cli_sanitize(&o->cells, text, CELL_MAX);
     buf_put_u8(&o->cells, 0);
     int width = columns_of((const char *)o->cells.p + begin);
+    if (width > o->widest)
+        width = o->widest;            /* it stands out of its column, whole */
     if (width > o->width[o->column])
         o->width[o->column] = width;
 }

@@ -38,7 +38,8 @@ struct out {
     size_t n_columns, column, n_rows; /* of this section */
     struct buf line;                  /* the row so far */
     struct buf cells;                 /* of the table, those with a title, each with a 0 at its end; */
-    int *width;                       /* of its columns */
+    int *width;                       /* of its columns, none above: */
+    int widest;
 };
 void out_begin(struct out *o, const struct cli_options *options);
 void out_section(struct out *o, const char *name_or_null, const struct out_column *columns, size_t n);
