@@ -179,6 +179,20 @@ def test_closed_pipe_is_quiet(box):
     equal(tail.wait(LIMIT), 0, 'exit code')
 
 
+def test_reader_that_has_seen_enough(box):
+    """tail | grep -m 1 ends with grep, though no record comes after."""
+    b = box.broker()
+    box.run('produce', 't', '-b', b.address, input='ready\n')
+    tail = subprocess.Popen([WEIR, 'tail', 't', '--from', 'beginning', '-b', b.address], stdout=subprocess.PIPE)
+    equal(tail.stdout.readline(), b'ready\n', 'a line')
+    tail.stdout.close()
+    try:
+        equal(tail.wait(LIMIT), 0, 'exit code')
+    finally:
+        tail.kill()
+        tail.wait()
+
+
 def test_follows(box):
     b = box.broker()
     box.run('topics', 'create', 't', '-b', b.address)

@@ -5,9 +5,11 @@
 #include "tui/cli/session.h"
 #include "tui/cli/tail_format.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BATCH_ROWS 256
 #define RING_BYTES (16 << 20)
@@ -100,6 +102,16 @@ static bool stalled(struct session *s, struct stall *st, const struct tail_stats
     return s->options->stop_at_end;
 }
 
+/* Waits for rows; false when whoever read them has gone: "| grep -m 1" must not wait for one more record. */
+static bool wait_for_rows(struct session *s) {
+    struct pollfd v[2] = {{.fd = client_fd(s->client), .events = POLLIN}, {.fd = STDOUT_FILENO}};
+    int ready = poll(v, 2, 1000);
+    session_turn(s, 0);
+    for (struct client_event *ev; (ev = client_next_event(s->client)) != NULL;)
+        client_event_free(ev);
+    return ready <= 0 || (v[1].revents & POLLERR) == 0;
+}
+
 static int follow(struct session *s, struct tail *t, struct tail_printer *printer) {
     struct stall stall = {0};
     uint64_t next = 1;
@@ -122,9 +134,8 @@ static int follow(struct session *s, struct tail *t, struct tail_printer *printe
             break;
         if (stalled(s, &stall, &stats))
             return EXIT_FAILED;
-        session_turn(s, 1000);
-        for (struct client_event *ev; (ev = client_next_event(s->client)) != NULL;)
-            client_event_free(ev);
+        if (!wait_for_rows(s))
+            break;
     }
     return out_flush();
 }
