@@ -162,6 +162,8 @@ def test_from(box):
     equal(tail('-n', '3'), ['0', '1', '2'], 'count')
     equal(tail('--from', '1h'), [str(i) for i in range(10)], 'an hour ago')
     equal(tail('--from', '2099-01-01'), [], 'a day to come')
+    equal(tail('-p', '0,0', '-n', '1'), ['0'], 'a partition that is named twice')
+    equal(len(tail('-p', '0,0')), 10, 'is read once, to its end')
     equal(tail('--filter', '4'), ['4'], 'filter')
     equal(tail('--filter', 'value:/[13]/'), ['1', '3'], 'of the value')
     box.run('tail', 't', '-e', '-b', b.address, '--filter', '/[/', code=2)

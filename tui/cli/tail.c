@@ -36,8 +36,13 @@ static bool read_partitions(const char *text, int32_t **out, size_t *n) {
         word[length] = '\0';
         if (!opts_number(word, 0, INT32_MAX, &v))
             return false;
-        *out = mem_realloc(*out, (*n + 1) * sizeof **out);
-        (*out)[(*n)++] = (int32_t)v;
+        size_t i = 0;
+        while (i < *n && (*out)[i] != v)
+            i++;
+        if (i == *n) {                /* a partition that is named twice is read once */
+            *out = mem_realloc(*out, (*n + 1) * sizeof **out);
+            (*out)[(*n)++] = (int32_t)v;
+        }
         at += length;
         at += *at == ',';
     }
