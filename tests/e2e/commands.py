@@ -191,7 +191,7 @@ def test_cluster(box):
 def test_addresses(box):
     b = box.broker()
     box.run('topics', 'create', 'a', '-b', b.address)
-    for broker in (f'127.0.0.1:1,{b.address}', f' 127.0.0.1:1 , {b.address}\t, '):
+    for broker in (f'127.0.0.1:1,{b.address}', f' 127.0.0.1:1 , {b.address}\t, ', '127.0.0.1:1,' * 100 + b.address):
         equal([r['name'] for r in box.json('topics', '-b', broker)], ['a'], broker)
     contains(box.run('topics', '-b', ' , ', code=1).stderr, 'no broker address given')
 
@@ -313,6 +313,19 @@ def test_property_file(box):
     b = box.broker()
     box.run('topics', '-F', path, '-b', b.address)
     contains(box.run('topics', '-F', path + 'x', '-b', b.address, code=1).stderr, path + 'x')
+    box.run('topics', 'create', 'here', '-b', b.address)
+    for name in ('bootstrap.servers', 'metadata.broker.list'):
+        there = f'{name}={b.address}'
+        equal([r['name'] for r in box.json('topics', '-X', there)], ['here'], 'the cluster by its property')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(there + '\n')
+        equal([r['name'] for r in box.json('topics', '-F', path)], ['here'], 'from a file')
+        equal([r['name'] for r in box.json('topics', '-F', '/dev/stdin', input=there)], ['here'], 'from a pipe')
+        contains(box.run('topics', '-b', '127.0.0.1:1', '-F', path, code=1).stderr, '127.0.0.1:1')
+        contains(box.run('stop', '-X', there, code=2).stderr, b.address)
+    box.config('console = { broker = "127.0.0.1:1"; };')
+    equal([r['name'] for r in box.json('topics', '-F', path)], ['here'], 'what is typed goes first')
+    contains(box.run('topics', 'delete', 'x', '--explain', '-F', path).stdout, b.address)
     contains(box.run('hello', '-X', 'no.such.property=1', '-b', b.address, code=1).stderr, 'no.such.property')
 
 

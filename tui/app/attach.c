@@ -25,7 +25,7 @@
 
 struct attach {
     struct place place;
-    struct opt_pairs properties;
+    const struct opt_pairs *properties; /* the options' */
     struct keymap keymap;
     char theme_dir[PATH_MAX], state_file[PATH_MAX], notice[512];
     struct opt_words hello;             /* argv of the hello test; its texts are in `texts` */
@@ -71,8 +71,8 @@ static bool read_keys(struct attach *a, const struct cli_options *o, struct erro
 /* The properties in memory, as -F reads them: in the words of a command every user could read the passwords. */
 static const char *properties_file(struct attach *a) {
     struct buf text = {0};
-    for (size_t i = 0; i < a->properties.n; i++)
-        buf_printf(&text, "%s=%s\n", a->properties.v[i].name, a->properties.v[i].value);
+    for (size_t i = 0; i < a->properties->n; i++)
+        buf_printf(&text, "%s=%s\n", a->properties->v[i].name, a->properties->v[i].value);
     a->properties_fd = memfd_create("properties", MFD_CLOEXEC);
     bool written = a->properties_fd >= 0 && write(a->properties_fd, text.p, text.n) == (ssize_t)text.n;
     if (text.p != NULL)
@@ -87,7 +87,7 @@ static void make_hello(struct attach *a) {
     opts_add_word(&a->hello, "hello");
     opts_add_word(&a->hello, "-b");
     opts_add_word(&a->hello, a->place.address);
-    const char *file = a->properties.n > 0 ? properties_file(a) : NULL;
+    const char *file = a->properties->n > 0 ? properties_file(a) : NULL;
     if (file != NULL) {
         opts_add_word(&a->hello, "-F");
         opts_add_word(&a->hello, file);
@@ -116,16 +116,16 @@ static void make_notice(struct attach *a) {
         snprintf(a->notice, sizeof a->notice, "%.200s is taken by another program: this broker listens on %.200s",
                  a->place.taken, a->place.address);
     else if (a->place.kind == PLACE_ATTACHED)
-        snprintf(a->notice, sizeof a->notice, "attached to the broker that was running already at %s",
+        snprintf(a->notice, sizeof a->notice, "attached to the broker that was running already at %.200s",
                  a->place.address);
 }
 
 static int run(struct attach *a, const struct cli_options *o) {
     struct client *client;
     struct error e;
-    struct client_property *properties = session_client_properties(&a->properties);
+    struct client_property *properties = session_client_properties(o);
     const struct client_config config = {
-        .bootstrap = a->place.address, .properties = properties, .n_properties = a->properties.n,
+        .bootstrap = a->place.address, .properties = properties, .n_properties = o->properties.n,
         .embedded = a->place.kind != PLACE_REMOTE, .data_dir = a->place.data_dir, .durability = a->place.durability,
     };
     enum err r = client_new(&client, &config, &e);
@@ -151,16 +151,12 @@ static int run(struct attach *a, const struct cli_options *o) {
 }
 
 int app_console(const struct cli_options *o) {
-    struct attach a = {.properties_fd = -1};
+    struct attach a = {.properties = &o->properties, .properties_fd = -1};
     struct error e;
     int code = EXIT_FAILED;
     if (!read_keys(&a, o, &e)) {
         cli_complain("%s", e.text);
         return EXIT_WRONG_USAGE;
-    }
-    if (!session_read_properties(&a.properties, o)) {
-        keymap_fini(&a.keymap);
-        return EXIT_FAILED;
     }
     arena_init(&a.texts, SIZE_MAX);
     if (place_find(&a.place, o, &e) == OK)
@@ -172,7 +168,6 @@ int app_console(const struct cli_options *o) {
         close(a.properties_fd);
     keymap_fini(&a.keymap);
     opts_words_fini(&a.hello);
-    opts_pairs_fini(&a.properties);
     arena_fini(&a.texts);
     return code;
 }

@@ -7,6 +7,7 @@
  * Main thread. */
 #include "tui/app/app.h"
 #include "tui/cli/output.h"
+#include "tui/cli/session.h"
 #include "tui/cli/version.h"
 
 #include <fcntl.h>
@@ -96,10 +97,10 @@ static int run(struct cli_options *o, const struct cli_command *c, size_t words)
         cli_complain("%s: takes no arguments, not %s", c->name, o->arguments.v[0]);
         return EXIT_WRONG_USAGE;
     }
-    return c->run(o);
+    return session_load_files(o) ? c->run(o) : EXIT_FAILED;
 }
 
-static int console(const struct cli_options *o) {
+static int console(struct cli_options *o) {
     const char *misfit = cli_misfit(o, O_CLUSTER | O_SCREEN);
     if (misfit != NULL) {
         cli_complain("--%s is not an option of the console; --help lists them", misfit);
@@ -109,7 +110,7 @@ static int console(const struct cli_options *o) {
         cli_complain("the console needs a terminal; weir --help lists the commands for scripts, weir hello tries them");
         return EXIT_WRONG_USAGE;
     }
-    return app_console(o);
+    return session_load_files(o) ? app_console(o) : EXIT_FAILED;
 }
 
 static int dispatch(struct cli_options *o) {

@@ -50,6 +50,8 @@ extern const struct cli_command cli_commands[];                 /* ends with a N
  * says what is wrong.  cli_options_fini in any case. */
 enum err cli_parse(struct cli_options *o, int argc, char **argv, struct error *e) WEIR_MUST_CHECK;
 void cli_options_fini(struct cli_options *o);
+/* The option of this long name stands on the command line, and not just in the configuration. */
+bool cli_was_typed(const struct cli_options *o, const char *name);
 /* The long name of the first given option that none of the groups has; NULL: all fit. */
 const char *cli_misfit(const struct cli_options *o, unsigned groups);
 /* One line per option of the groups. */

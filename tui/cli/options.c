@@ -207,6 +207,13 @@ void cli_options_fini(struct cli_options *o) {
     o->config_path = NULL;
 }
 
+bool cli_was_typed(const struct cli_options *o, const char *name) {
+    size_t i = 0;
+    while (i < N_ROWS && strcmp(rows[i].name, name) != 0)
+        i++;
+    return i < N_ROWS && (o->given >> i & 1) != 0;
+}
+
 const char *cli_misfit(const struct cli_options *o, unsigned groups) {
     for (size_t i = 0; i < N_ROWS; i++)
         if ((o->given >> i & 1) != 0 && (rows[i].groups & (groups | O_ALL)) == 0)

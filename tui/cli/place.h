@@ -20,7 +20,7 @@
 enum place_kind { PLACE_REMOTE, PLACE_ATTACHED, PLACE_STARTED };
 struct place {
     enum place_kind kind;
-    char address[300];
+    char address[4096];               /* a list for a remote one */
     char durability[16];              /* "" for a remote one */
     char *data_dir;                   /* NULL for a remote one */
     bool ephemeral;                   /* the broker removes the directory at its end */

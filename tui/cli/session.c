@@ -52,19 +52,34 @@ static bool read_file(struct opt_pairs *out, const char *path) {
     return good;
 }
 
-bool session_read_properties(struct opt_pairs *out, const struct cli_options *o) {
-    memset(out, 0, sizeof *out);
-    for (size_t i = 0; i < o->files.n; i++)
-        if (!read_file(out, o->files.v[i])) {
-            opts_pairs_fini(out);
-            return false;
-        }
-    for (size_t i = 0; i < o->properties.n; i++)
-        opts_add_pair(out, slice_cstr(o->properties.v[i].name), slice_cstr(o->properties.v[i].value));
-    return true;
+/* librdkafka's two names of the addresses. */
+static bool is_broker(const char *name) {
+    return strcmp(name, "bootstrap.servers") == 0 || strcmp(name, "metadata.broker.list") == 0;
 }
 
-struct client_property *session_client_properties(const struct opt_pairs *p) {
+bool session_load_files(struct cli_options *o) {
+    struct opt_pairs read = {0}, typed = o->properties;
+    bool good = true, ours = cli_was_typed(o, "broker");
+    for (size_t i = 0; good && i < o->files.n; i++)
+        good = read_file(&read, o->files.v[i]);
+    for (size_t i = 0; i < typed.n; i++)
+        opts_add_pair(&read, slice_cstr(typed.v[i].name), slice_cstr(typed.v[i].value));
+    opts_pairs_fini(&o->properties);
+    opts_words_fini(&o->files);
+    for (size_t i = 0; i < read.n; i++)
+        if (!is_broker(read.v[i].name)) {
+            opts_add_pair(&o->properties, slice_cstr(read.v[i].name), slice_cstr(read.v[i].value));
+        } else if (!ours) {
+            char *copy = mem_strdup(read.v[i].value);
+            opts_add_word(&o->owned, copy);
+            o->broker = copy;
+        }
+    opts_pairs_fini(&read);
+    return good;
+}
+
+struct client_property *session_client_properties(const struct cli_options *o) {
+    const struct opt_pairs *p = &o->properties;
     struct client_property *v = mem_alloc((p->n + 1) * sizeof *v);
     for (size_t i = 0; i < p->n; i++)
         v[i] = (struct client_property){p->v[i].name, p->v[i].value};
@@ -77,17 +92,14 @@ bool session_open(struct session *s, const struct cli_options *o) {
     struct error e;
     memset(s, 0, sizeof *s);
     s->options = o;
-    if (!session_read_properties(&s->properties, o))
-        return false;
     if (place_find(&s->place, o, &e) != OK) {
         cli_complain("%s", e.text);
         place_fini(&s->place);
-        opts_pairs_fini(&s->properties);
         return false;
     }
-    struct client_property *properties = session_client_properties(&s->properties);
+    struct client_property *properties = session_client_properties(o);
     struct client_config config = {
-        .bootstrap = s->place.address, .properties = properties, .n_properties = s->properties.n,
+        .bootstrap = s->place.address, .properties = properties, .n_properties = o->properties.n,
         .refresh_us = 250000, .embedded = s->place.kind != PLACE_REMOTE, .data_dir = s->place.data_dir,
         .durability = s->place.durability, .once = true,
     };
@@ -108,7 +120,6 @@ void session_close(struct session *s) {
     if (s->client != NULL)
         client_free(s->client);
     place_fini(&s->place);
-    opts_pairs_fini(&s->properties);
     memset(s, 0, sizeof *s);
 }
 

@@ -16,7 +16,6 @@ struct session {
     struct place place;
     struct client *client;
     struct snapshot *snapshot;        /* the newest, NULL before the first */
-    struct opt_pairs properties;      /* of -F and -X, in that order */
 };
 
 /* Complains by itself; false: nothing is left open. */
@@ -38,10 +37,11 @@ bool session_turn(struct session *s, int wait_ms);
 /* Runs an action and waits for its outcome; the event is the caller's, NULL after a complaint. */
 struct client_event *session_act(struct session *s, const struct client_action *a);
 
-/* "-X name=value" and the lines of -F files; false after a complaint. */
-bool session_read_properties(struct opt_pairs *out, const struct cli_options *o);
+/* Makes the lines of -F files properties like those of -X, once, for a file may be a pipe.  Where librdkafka's
+ * property says which cluster it is, that is the broker, unless -b is typed.  False after a complaint. */
+bool session_load_files(struct cli_options *o);
 /* As the client wants them; free the array, the texts stay the pairs'. */
-struct client_property *session_client_properties(const struct opt_pairs *p);
+struct client_property *session_client_properties(const struct cli_options *o);
 int64_t session_now_ms(void);
 
 #endif
