@@ -55,7 +55,7 @@ _weir() {
     esac
     if [[ $cur == -* ]]; then
         local more='' common='--broker --property --property-file --config --data --ephemeral --durability --timeout-ms
-            --read-only --help'
+            --timeout-ms --read-only --help'
         case $command${sub:+ $sub} in
         '') common+=' --version --theme --ascii --no-color' ;;
         serve*) common='--listen --advertise --insecure-listen --data --ephemeral --durability --address-file --set --config
