@@ -147,6 +147,21 @@ def test_change_without_answer(box):
     equal([(r['group'], r['ok']) for r in rows], [('a', False), ('b', False)], 'groups')
 
 
+def test_json_is_always_valid(box):
+    """Where there is no answer it is null, at which a reader stumbles who takes it for a list."""
+    nobody = ('-b', '127.0.0.1:1')
+    for words in (('topics', 'list'), ('topics', 'describe'), ('groups', 'list'), ('groups', 'describe'), ('cluster',),
+                  ('groups', 'reset', 'g', '--to', 'latest'), ('topics', 'delete', 'a'), ('topics', 'create', 'a', '--read-only')):
+        equal(box.json(*words, *nobody, code=1, input=''), None, words)
+    contains(box.json('hello', *nobody, code=1)[0]['message'], 'connection refused')
+    for words in (('tail', 't', '-e', '--timeout-ms', '300'), ('produce', 't', '-v', '--timeout-ms', '300')):
+        equal(box.run(*words, '-o', 'json', *nobody, code=1, input='a\n').stdout, '', 'no lines')
+    b = box.broker()
+    for words in (('topics', 'list'), ('groups', 'list'), ('groups', 'describe')):
+        equal(box.json(*words, '-b', b.address), [], words)
+    equal(box.json('topics', 'describe', '-b', b.address), {'partitions': [], 'configs': []}, 'nothing to describe')
+
+
 def test_long_names(box):
     """A long name stands out of its column on a terminal; into a pipe the columns are as wide as they are."""
     b = box.broker()

@@ -77,7 +77,7 @@ static const struct cli_command *find(const struct cli_options *o, size_t *words
     return NULL;
 }
 
-static int run(struct cli_options *o, const struct cli_command *c, size_t words) {
+static int run_command(struct cli_options *o, const struct cli_command *c, size_t words) {
     const char *misfit = cli_misfit(o, c->groups);
     o->arguments.n -= words;
     memmove(o->arguments.v, o->arguments.v + words, o->arguments.n * sizeof *o->arguments.v);
@@ -98,6 +98,18 @@ static int run(struct cli_options *o, const struct cli_command *c, size_t words)
         return EXIT_WRONG_USAGE;
     }
     return session_load_files(o) ? c->run(o) : EXIT_FAILED;
+}
+
+/* JSON is valid also where there is no answer: it is null then, which no reader takes for an empty list.  No lines
+ * are valid lines. */
+static int run(struct cli_options *o, const struct cli_command *c, size_t words) {
+    int code = run_command(o, c, words);
+    bool lines = (c->groups & (O_TAIL | O_PRODUCE)) != 0;
+    if (code == EXIT_FAILED && o->format_kind == FORMAT_JSON && !lines && out_is_empty()) {
+        out_put(SLICE("null\n"));
+        out_flush();
+    }
+    return code;
 }
 
 static int console(struct cli_options *o) {

@@ -30,7 +30,8 @@ static bool read_word(struct chosen_topic *t, const char *word) {
         char *end;
         errno = 0;
         long p = strtol(++at, &end, 10);
-        if (strchr("0123456789", *at) == NULL || end == at || (*end != ',' && *end != '\0') || errno != 0 || p > INT32_MAX)
+        bool digit = *at >= '0' && *at <= '9';
+        if (!digit || (*end != ',' && *end != '\0') || errno != 0 || p > INT32_MAX)
             return false;
         t->v = mem_realloc(t->v, (t->n + 1) * sizeof *t->v);
         t->v[t->n++] = (struct chosen_partition){.index = (int32_t)p};

@@ -68,8 +68,11 @@ static bool topics_are_here(struct session *s, void *ctx) {
 }
 
 static bool connect_step(struct hello *h) {
-    if (!session_wait(&h->s, topics_are_here, NULL, "connect"))
-        return tell(h, false, "connect", "no answer from %s", h->s.place.address);
+    if (!session_wait(&h->s, topics_are_here, NULL, "connect")) {
+        char why[400];
+        session_reason(&h->s, why, sizeof why);
+        return tell(h, false, "connect", "no answer from %s%s", h->s.place.address, why);
+    }
     const struct place *p = &h->s.place;
     static const char *const kinds[] = {"", ", weir's own broker, already running",
                                         ", weir's own broker, started for this"};

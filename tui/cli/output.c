@@ -17,8 +17,12 @@
 /* ---- standard output ---- */
 
 static int put_errno;           /* of the first write that failed */
+static bool tried;              /* to write anything */
+
+bool out_is_empty(void) { return !tried; }
 
 bool out_put(struct slice s) {
+    tried = tried || s.n > 0;
     if (put_errno == 0 && s.n > 0 && fwrite(s.p, 1, s.n, stdout) != s.n)
         put_errno = errno;
     return put_errno == 0;

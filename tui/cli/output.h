@@ -54,6 +54,8 @@ void out_ints(struct out *o, const int32_t *v, int32_t n);
 /* Prints the rest; the exit code of out_flush. */
 int out_end(struct out *o);
 
+/* Nothing was printed by out_put so far. */
+bool out_is_empty(void);
 /* The bytes as they are; false when standard output takes no more. */
 bool out_put(struct slice s);
 /* EXIT_FAILED and a complaint when standard output did not take all.  A reader that has seen enough
