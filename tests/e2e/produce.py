@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """weir produce against weir serve: kill -9 in the middle, what other clients read of it, settings, limits."""
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -161,6 +162,13 @@ def test_nobody_there(box):
     done = box.run('produce', 't', '-b', b.address, '--timeout-ms', '1500', input='a\n', code=1)
     contains(done.stderr, 'waiting: cannot reach')
     contains(done.stderr, '1 message is not acknowledged after 1500 ms: cannot reach')
+    with subprocess.Popen([WEIR, 'produce', 't', '-b', b.address], env=box.env, text=True, stdin=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as p:
+        p.stdin.write('typed\n')
+        p.stdin.flush()
+        equal(bool(select.select([p.stderr], [], [], LIMIT)[0]), True, 'it is said before the input ends')
+        contains(p.stderr.readline(), 'waiting: cannot reach')
+        p.kill()
 
 
 def test_interrupted(box):
@@ -176,6 +184,15 @@ def test_interrupted(box):
             equal((p.wait(LIMIT), p.stderr.read()), (-how, 'weir: interrupted: 2 messages sent and acknowledged\n'),
                   how.name)
         equal(box.run('tail', how.name, '-e', '-b', b.address).stdout, 'one\ntwo\n', 'the half line is not sent')
+    b.stop()
+    with subprocess.Popen([WEIR, 'produce', 't', '--sync', '--timeout-ms', '600000', '-b', b.address], env=box.env,
+                          text=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        p.stdin.write('one\n')
+        p.stdin.flush()
+        contains(p.stderr.readline(), 'waiting: cannot reach')
+        p.send_signal(signal.SIGINT)
+        p.send_signal(signal.SIGINT)
+        equal(p.wait(LIMIT), -signal.SIGINT, 'it does not wait for a broker that may never come')
 
 
 if __name__ == '__main__':

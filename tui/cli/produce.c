@@ -270,19 +270,35 @@ static bool read_some(struct producer *p) {
     return send_typed(p);
 }
 
-/* One input to its end; false to stop. */
-static bool pump(struct producer *p) {
-    bool going = true;
-    sigset_t none, stop;
+/* A signal that comes just before the wait ends it too. */
+static int wait_for_either(struct pollfd v[2], const struct timespec *limit_or_null) {
+    sigset_t stop, before;
     sigemptyset(&stop);
     sigaddset(&stop, SIGINT);
     sigaddset(&stop, SIGTERM);
-    sigprocmask(SIG_BLOCK, &stop, &none);       /* they come while it waits, not just before */
+    sigprocmask(SIG_BLOCK, &stop, &before);
+    int ready = interrupted == 0 ? ppoll(v, 2, limit_or_null, &before) : 0;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return ready;
+}
+
+/* One input to its end; false to stop. */
+static bool pump(struct producer *p) {
+    static const struct timespec second = {.tv_sec = 1};
+    bool going = true;
+    size_t pending = 0;
+    int64_t heard_ms = 0;             /* of what is pending */
     while (going && !p->in.ended && interrupted == 0) {
         struct pollfd v[2] = {
             {.fd = p->in.fd, .events = POLLIN}, {.fd = client_fd(p->s.client), .events = POLLIN},
         };
-        int ready = ppoll(v, 2, NULL, &none);
+        size_t before = pending;
+        pending = client_produce_pending(p->s.client);
+        if (before == 0 || pending < before)
+            heard_ms = session_now_ms();
+        else
+            say_why(p, session_now_ms() - heard_ms);
+        int ready = wait_for_either(v, pending > 0 && !p->told ? &second : NULL);
         if (ready < 0 && errno != EINTR)
             break;
         if (ready < 0)
@@ -293,7 +309,6 @@ static bool pump(struct producer *p) {
         if (v[0].revents != 0)
             going = read_some(p);
     }
-    sigprocmask(SIG_SETMASK, &none, NULL);
     return going && interrupted == 0;
 }
 
