@@ -185,14 +185,18 @@ def test_interrupted(box):
                   how.name)
         equal(box.run('tail', how.name, '-e', '-b', b.address).stdout, 'one\ntwo\n', 'the half line is not sent')
     b.stop()
-    with subprocess.Popen([WEIR, 'produce', 't', '--sync', '--timeout-ms', '600000', '-b', b.address], env=box.env,
-                          text=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+    patient = ('--timeout-ms', '600000', '-X', 'message.timeout.ms=600000')
+    with subprocess.Popen([WEIR, 'produce', 't', '--sync', *patient, '-b', b.address], env=box.env, text=True,
+                          stdin=subprocess.PIPE, stderr=subprocess.PIPE) as p:
         p.stdin.write('one\n')
         p.stdin.flush()
         contains(p.stderr.readline(), 'waiting: cannot reach')
         p.send_signal(signal.SIGINT)
         p.send_signal(signal.SIGINT)
-        equal(p.wait(LIMIT), -signal.SIGINT, 'it does not wait for a broker that may never come')
+        try:
+            equal(p.wait(LIMIT), -signal.SIGINT, 'it does not wait for a broker that may never come')
+        finally:
+            p.kill()
 
 
 if __name__ == '__main__':
