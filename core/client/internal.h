@@ -89,8 +89,8 @@ enum group_phase { GROUP_IDLE, GROUP_READING, GROUP_COMMITTED, GROUP_ENDS };
 struct rgroup {
     UT_hash_handle hh;
     struct slice id;                /* heap */
-    char state[32], type[16];
-    struct slice protocol_type, protocol;       /* heap */
+    char type[16];
+    struct slice state, protocol_type, protocol;        /* heap */
     struct rbroker *coordinator;
     int16_t error;
     enum want want;

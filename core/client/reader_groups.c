@@ -38,6 +38,7 @@ static void group_free(struct rgroup *g) {
     shared_unref(g->rows.in);
     shared_unref(g->next.in);
     free((void *)(uintptr_t)g->id.p);
+    free((void *)(uintptr_t)g->state.p);
     free((void *)(uintptr_t)g->protocol_type.p);
     free((void *)(uintptr_t)g->protocol.p);
     free(g);
@@ -101,14 +102,14 @@ static void keep_slice(struct slice *to, struct slice from) {
 }
 
 static void group_take_state(struct reader *r, struct rgroup *g, struct slice state, bool say) {
-    char next[sizeof g->state], name[128];
-    keep_text(next, sizeof next, state);
-    if (next[0] == '\0' || strcmp(next, g->state) == 0)
+    char name[128], now[64], was[64];
+    if (state.n == 0 || slice_eq(state, g->state))
         return;
-    if (say && g->state[0] != '\0')
-        change_say(r->client, strcmp(next, "Empty") == 0 || strcmp(next, "Dead") == 0 ? LOG_WARN : LOG_INFO,
-                   "group %s: %s, was %s", change_name(g->id, name), next, g->state);
-    memcpy(g->state, next, sizeof next);
+    if (say && g->state.n > 0)
+        change_say(r->client, slice_is(state, "Empty") || slice_is(state, "Dead") ? LOG_WARN : LOG_INFO,
+                   "group %s: %s, was %s", change_name(g->id, name), text_safe(state, now, sizeof now),
+                   text_safe(g->state, was, sizeof was));
+    keep_slice(&g->state, state);
 }
 
 /* ---- ListGroups ---- */

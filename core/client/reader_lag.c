@@ -230,7 +230,7 @@ static void group_trouble(struct rgroup *g, int64_t before, bool had, bool lost,
     else if (g->growing++ == 0)
         g->growing_us = g->lag_us;
     bool members = g->n_members > 0;
-    bool balancing = strncmp(g->state, "Preparing", 9) == 0 || strncmp(g->state, "Completing", 10) == 0;
+    bool balancing = slice_is(g->state, "PreparingRebalance") || slice_is(g->state, "CompletingRebalance");
     /* Between two commits every lag grows. */
     bool grows = g->growing >= GROWING && g->lag_us - g->growing_us >= STEPS_STILL_US;
     if (lost || grows || (ahead && members))

@@ -155,7 +155,7 @@ static void group_silence(struct arena *a, struct model_group *to, const struct 
 static void group_copy(struct snapshot *s, struct model_group *to, const struct rgroup *g) {
     struct arena *a = &s->arena;
     *to = (struct model_group){.id = arena_dup(a, g->id),
-                               .state = text(a, g->state),
+                               .state = arena_dup(a, g->state),
                                .type = text(a, g->type),
                                .protocol_type = arena_dup(a, g->protocol_type),
                                .protocol = arena_dup(a, g->protocol),
