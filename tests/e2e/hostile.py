@@ -16,7 +16,7 @@ from weir import Serve, WEIR, check, finish, need  # noqa: E402
 SEED = int(os.environ.get('SEED', '1'))
 ROUNDS = int(os.environ.get('ROUNDS', '3000'))
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'golden', '*.hex')
-MEMORY_KIB = 64 * 1024 * (8 if os.environ.get('WEIR_SANITIZED', '') == 'yes' else 1)
+MEMORY_KIB = 64 * 1024 * (8 if os.environ.get('WEIR_SANITIZED', 'no') != 'no' else 1)
 
 need(WEIR)
 chance = random.Random(SEED)

@@ -20,7 +20,7 @@ from wire import FETCH, FETCH_VERSION, PRODUCE, Wire, address_of, batch, fetch_b
 
 SOAK = os.environ.get('SOAK', '') not in ('', '0')
 CONNECTIONS = int(os.environ.get('CONNECTIONS', '10000'))
-SANITIZED = os.environ.get('WEIR_SANITIZED', '') == 'yes'
+SANITIZED = os.environ.get('WEIR_SANITIZED', 'no') != 'no'
 MIB = 1 << 20
 ONLY = sys.argv[1:]
 

@@ -42,6 +42,7 @@ def load_termmeter():
 
 
 termmeter = load_termmeter()
+SANITIZED = os.environ.get('WEIR_SANITIZED', 'no')
 NO_LOCALE = {'LC_ALL': None, 'LC_CTYPE': None, 'LANG': None}
 COLOUR = re.compile(rb'\x1b\[(?:[0-9;:]*[;:])?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:[;:][0-9;:]*)?m')
 MOUSE = re.compile(rb'\x1b\[\?[0-9;]*(?:\b9|100[0-6]|101[56])h')
@@ -436,6 +437,8 @@ def test_killed_beside_clients(box):
 # ---- lines that stall or are slow
 
 BEHIND = 40 << 10                                       # the kernel keeps 20 KiB of a line, and a picture or two
+KEPT = (15 << 20) * (1 if SANITIZED == 'no' else 3)     # with what the sanitizer keeps beside it
+PIECE = 20000                                           # messages that every build sends in far less than the limit
 
 
 def line_is_full(t):
@@ -451,9 +454,10 @@ def resident(pid):
 
 
 def pour(address, topic, count):
-    """So many messages of 100 bytes, acknowledged."""
-    subprocess.run([WEIR, 'produce', topic, '-b', address], input=(b'x' * 99 + b'\n') * count, timeout=LIMIT, check=True,
-                   stdout=subprocess.DEVNULL)
+    """So many messages of 100 bytes, acknowledged; the limit is for each piece, however slow the machine."""
+    for n in range(0, count, PIECE):
+        subprocess.run([WEIR, 'produce', topic, '-b', address], input=(b'x' * 99 + b'\n') * min(PIECE, count - n),
+                       timeout=LIMIT, check=True, stdout=subprocess.DEVNULL)
 
 
 def tail_of(box, *words):
@@ -479,7 +483,7 @@ def test_stalled_line(box):
     before = resident(t.pid)
     pour(address, 'flow', 600000)
     grown = resident(t.pid) - before
-    equal(grown < 15 << 20, True, f'grown by {grown} while 60 MB passed')
+    equal(grown < KEPT, True, f'grown by {grown} while 60 MB passed')
     if not without('kcat'):
         send(address, 'flow', 'by kcat')
         got = subprocess.run(['kcat', '-C', '-q', '-b', address, '-t', 'flow', '-p', '0', '-o', '-1', '-e'], text=True,
@@ -497,6 +501,9 @@ def test_stalled_line(box):
 
 def test_ends_on_a_stalled_line(box):
     """Who is told to end does not wait for ever for a terminal that takes nothing; its broker goes with it."""
+    if SANITIZED == 'thread':                           # it keeps signals back until the write ends
+        print('skip: the thread sanitizer delivers no signal to a write', flush=True)
+        return
     t, _ = tail_of(box, '--data', box.data)
     pid = int(status(box.data)['pid'])
     os.kill(t.pid, signal.SIGTERM)
