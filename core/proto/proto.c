@@ -60,7 +60,9 @@ static size_t proto_field_min(const struct proto_field *f, int version, bool fle
 
 size_t proto_min_size(const struct proto_struct *s, int version, bool flexible) {
     weir_assert(version >= 0 && version < PROTO_VERSIONS);
-    size_t known = atomic_load_explicit(&s->min_size[version], memory_order_relaxed);
+    /* Messages that share the struct become flexible at versions of their own. */
+    _Atomic uint16_t *kept = &s->min_size[2 * version + flexible];
+    size_t known = atomic_load_explicit(kept, memory_order_relaxed);
     if (known != 0)
         return known;
     size_t n = flexible ? 1 : 0; /* the tag section */
@@ -70,7 +72,7 @@ size_t proto_min_size(const struct proto_struct *s, int version, bool flexible) 
             n += proto_field_min(f, version, flexible);
     }
     n = n == 0 ? 1 : n;
-    atomic_store_explicit(&s->min_size[version], (uint16_t)n, memory_order_relaxed);
+    atomic_store_explicit(kept, (uint16_t)n, memory_order_relaxed);
     return n;
 }
 

@@ -70,7 +70,7 @@ struct proto_field {
 struct proto_struct {
     const char *name;
     const struct proto_field *fields;
-    _Atomic uint16_t *min_size;       /* per version, 0: not yet computed */
+    _Atomic uint16_t *min_size;       /* per version, plain and flexible; 0: not yet computed */
     uint16_t n_fields;
     uint16_t size;                    /* sizeof the C struct */
 };

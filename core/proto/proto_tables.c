@@ -1,8 +1,8 @@
 /* Schema passes 2 to 4: rows become field tables, struct tables and messages.
  *
  * Constant but for one thing: each struct keeps a small cache of its smallest
- * wire size per version (see proto_min_size), filled on first use by relaxed
- * atomic stores of a value that every thread computes alike. */
+ * wire size per version, plain and flexible (see proto_min_size), filled on
+ * first use by relaxed atomic stores of a value that every thread computes alike. */
 #include "core/proto/proto_wire.h"
 
 #define TYPE_boolean PT_BOOL
@@ -52,7 +52,7 @@
 
 /* Pass 3: structs and messages. */
 #define STRUCT(S) \
-    static _Atomic uint16_t min_size_##S[PROTO_VERSIONS]; \
+    static _Atomic uint16_t min_size_##S[2 * PROTO_VERSIONS]; \
     const struct proto_struct proto_struct_##S = {#S, fields_##S, min_size_##S, \
         sizeof fields_##S / sizeof *fields_##S, sizeof(struct S)};
 #define REQUEST(S, key, min, max, flexible) \
