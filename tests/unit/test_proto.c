@@ -257,7 +257,6 @@ static void test_tags(void **state) {
                      ERR_CORRUPT);
 }
 
-/* A count of 100 million empty topics in 100 bytes; and an arena that ends. */
 /* AlterConfigs and IncrementalAlterConfigs answer with the same rows; version 1 is flexible in one of them. */
 static void test_shared_struct(void **state) {
     (void)state;
@@ -276,6 +275,7 @@ static void test_shared_struct(void **state) {
     }
 }
 
+/* A count of 100 million empty topics in 100 bytes; and an arena that ends. */
 static void test_bounds(void **state) {
     (void)state;
     uint8_t p[5004] = {0x05, 0xf5, 0xe1, 0x00};
