@@ -5,8 +5,7 @@
 
 static int by_partition(const void *a, const void *b) {
     const struct client_place *x = a, *y = b;
-    int order = slice_cmp(slice_cstr(x->topic), slice_cstr(y->topic));
-    return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
+    return partition_cmp(slice_cstr(x->topic), x->partition, slice_cstr(y->topic), y->partition);
 }
 
 void client_places_sort(struct client_place *v, size_t n) {
@@ -19,9 +18,7 @@ const struct client_place *client_place_find(const struct client_place *v, size_
     size_t low = 0, high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = slice_cmp(slice_cstr(v[middle].topic), topic);
-        if (order == 0)
-            order = (v[middle].partition > partition) - (v[middle].partition < partition);
+        int order = partition_cmp(slice_cstr(v[middle].topic), v[middle].partition, topic, partition);
         if (order == 0)
             return &v[middle];
         if (order < 0)

@@ -416,8 +416,7 @@ static void groups_ask_describe(struct reader *r, struct rbroker *b, struct rgro
 
 static int by_partition(const void *a, const void *b) {
     const struct rcommit *x = a, *y = b;
-    int order = slice_cmp(x->topic, y->topic);
-    return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
+    return partition_cmp(x->topic, x->partition, y->topic, y->partition);
 }
 
 static struct rcommit *commits_start(struct rgroup *g, size_t n) {

@@ -27,8 +27,7 @@ struct seat {
 
 static int by_seat(const void *a, const void *b) {
     const struct seat *x = a, *y = b;
-    int order = slice_cmp(x->topic, y->topic);
-    return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
+    return partition_cmp(x->topic, x->partition, y->topic, y->partition);
 }
 
 static struct seat *seats_of(struct reader *r, const struct rgroup *g, int32_t *n) {

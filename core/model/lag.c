@@ -33,9 +33,7 @@ void lag_judge(struct model_lag *row, bool upper_bound) {
 
 static int by_partition(const void *a, const void *b) {
     const struct model_lag *x = a, *y = b;
-    int order = slice_cmp(x->topic, y->topic);
-    if (order == 0)
-        order = (x->partition > y->partition) - (x->partition < y->partition);
+    int order = partition_cmp(x->topic, x->partition, y->topic, y->partition);
     return order != 0 ? order : (x->at_us < y->at_us) - (x->at_us > y->at_us);
 }
 

@@ -182,6 +182,11 @@ const struct model_group *snapshot_group(const struct snapshot *s, struct slice 
 /* Lag by the rules of DESIGN.md 6, from committed (-1: no commit), start and end (-1: not known);
  * fills kind, lag, lost and ahead.  upper_bound: the topic is compacted or transactional. */
 void lag_judge(struct model_lag *row, bool upper_bound);
+/* The order of all rows: by topic, then by partition. */
+static inline int partition_cmp(struct slice topic, int32_t partition, struct slice other_topic, int32_t other) {
+    int order = slice_cmp(topic, other_topic);
+    return order != 0 ? order : (partition > other) - (partition < other);
+}
 /* Sorts rows by topic and partition; of two about the same partition the newer one stays.  How many are left. */
 size_t lags_unite(struct model_lag *v, size_t n);
 void lag_add(struct lag_sum *sum, const struct model_lag *row);

@@ -6,7 +6,7 @@ broker that coordinates them.
 Starts the cluster by kafka/start and stops it at the end.  Waits for what must come, never for a time.  The lag of
 the groups is held against Apache Kafka's ConsumerGroupCommand, row by row.  Without Java, Maven or confluent-kafka,
 which fill-cluster fetches: exit 77."""
-import json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
+import contextlib, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'pty'))
@@ -170,11 +170,25 @@ def groups_reading(c, name, topic):
     return groups
 
 
+@contextlib.contextmanager
+def watched(c, groups=()):
+    """The console, which a story that went well leaves, nothing of a library on its screen; the groups end with it."""
+    t = c.console()
+    try:
+        yield t
+        t.type('q')
+        assert t.end() == 0
+        assert b'rdkafka' not in t.raw
+    finally:
+        t.close()
+        for g in groups:
+            g.leave()
+
+
 def story_members(c):
     """One of three members hangs while a fourth one comes, is killed, and the others take over."""
     groups = groups_reading(c, 'settlement', 'orders')
-    t = c.console()
-    try:
+    with watched(c, groups) as t:
         t.type('2')
         for g in groups:
             t.wait(rf'{g.name}.*Stable +3')
@@ -195,12 +209,6 @@ def story_members(c):
             until(f'{g.name} is empty', lambda: g.listed()['group_state'] == 'Empty')
             g.has_lag(777)
             t.wait(rf'{g.name} +777 .*Empty')
-        t.type('q')
-        assert t.end() == 0
-    finally:
-        t.close()
-        for g in groups:
-            g.leave()
 
 
 def story_coordinator(c):
@@ -209,8 +217,7 @@ def story_coordinator(c):
     groups = groups_reading(c, 'clearing', 'trades')
     asked = groups[1]
     first = asked.listed()['coordinator']
-    t = c.console()
-    try:
+    with watched(c, groups) as t:
         t.type('2')
         t.wait(rf'{asked.name}.*Stable +3')
         t.type(f'/{asked.name}<Enter><Enter>')
@@ -235,12 +242,6 @@ def story_coordinator(c):
             g.settles(3)
             g.has_lag(0)
             t.wait(rf'{g.name}.*Stable +3')
-        t.type('q')
-        assert t.end() == 0
-    finally:
-        t.close()
-        for g in groups:
-            g.leave()
 
 
 def controller_of(c):
@@ -259,8 +260,7 @@ def story_killed(c):
     produce(c, 'clicks', 600)
     produce(c, 'lonely', 300)
     first = until('a controller', lambda: controller_of(c))
-    t = c.console()
-    try:
+    with watched(c) as t:
         t.wait(r'clicks')
         c.kill(first)
         t.type('5')
@@ -279,19 +279,13 @@ def story_killed(c):
         t.type('6')
         t.wait(r'the controller moved from %d to %d' % (first, now))
         t.wait(r'broker %d .*after .* without' % first)
-        t.type('q')
-        assert t.end() == 0
-        assert b'rdkafka' not in t.raw
-    finally:
-        t.close()
 
 
 def story_hung(c):
     """A broker that is not the controller hangs: keys are answered, the others stay fresh; it wakes, and all is well."""
     boss = until('a controller', lambda: controller_of(c))
     node = next(n for n in (1, 2, 3) if n != boss)
-    t = c.console()
-    try:
+    with watched(c) as t:
         t.type('5')
         t.wait(r'· +%d .*< ' % node)
         c.kill(node, 'STOP')
@@ -304,10 +298,6 @@ def story_hung(c):
         finally:
             c.kill(node, 'CONT')
         t.wait(r'· +%d .*< ' % node)
-        t.type('q')
-        assert t.end() == 0
-    finally:
-        t.close()
 
 
 def main():

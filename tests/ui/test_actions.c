@@ -17,6 +17,13 @@ static void begin(struct world *w) {
     world_paint(w);
 }
 
+/* In the list of groups: one that has lag of every kind. */
+static void select_settlement(struct world *w) {
+    world_keys(w, "2");
+    while (!slice_is(((const struct model_group *)table_selected(ui_table(&w->screen.ui)))->id, "settlement"))
+        world_keys(w, "j");
+}
+
 static void test_create_topic(void **state) {
     struct world w;
     (void)state;
@@ -120,12 +127,7 @@ static void test_reset_offsets(void **state) {
     struct world w;
     (void)state;
     begin(&w);
-    world_keys(&w, "2"); /* settlement is first: sorted by lag */
-    const struct model_group *g = table_selected(ui_table(&w.screen.ui));
-    while (!slice_is(g->id, "settlement")) {
-        world_keys(&w, "j");
-        g = table_selected(ui_table(&w.screen.ui));
-    }
+    select_settlement(&w);
     world_keys(&w, "o right right tab '1200");
     const char *text = world_paint(&w);
     assert_non_null(strstr(text, "orders.payment.settled.v2  0  5,000  1,200     5,004"));
@@ -146,9 +148,7 @@ static void test_reset_by_time(void **state) {
     struct world w;
     (void)state;
     begin(&w);
-    world_keys(&w, "2");
-    while (!slice_is(((const struct model_group *)table_selected(ui_table(&w.screen.ui)))->id, "settlement"))
-        world_keys(&w, "j");
+    select_settlement(&w);
     world_keys(&w, "o right right right right tab '10m tab tab 'settlement");
     world_paint(&w);
     world_paint(&w);
@@ -203,9 +203,7 @@ static void test_reset_with_members(void **state) {
     struct world w;
     (void)state;
     begin(&w);
-    world_keys(&w, "2");
-    while (!slice_is(((const struct model_group *)table_selected(ui_table(&w.screen.ui)))->id, "settlement"))
-        world_keys(&w, "j");
+    select_settlement(&w);
     world_keys(&w, "o");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct snapshot *s = world_snapshot(i + 2);

@@ -325,7 +325,6 @@ static void tab_count(struct ui *u, enum view_id id, struct frame_tab *tab) {
     }
 }
 
-/* The rows are old and the reason stands over the hints, unless a key was just answered. */
 /* What keeps the screen empty though the bootstrap answered: a broker whose advertised name does not resolve, or
  * none that can be reached.  One that is down among others is told by the rows that it hurts. */
 static struct slice ui_broker_why(const struct ui *u) {
@@ -341,6 +340,7 @@ static struct slice ui_broker_why(const struct ui *u) {
     return n > 0 && n == s->brokers.n ? first : SLICE_NULL;
 }
 
+/* The rows are old and the reason stands over the hints, unless a key was just answered. */
 static bool ui_tells_why(const struct ui *u) {
     if (ui_broker_why(u).n > 0)
         return true;
