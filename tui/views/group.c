@@ -192,7 +192,7 @@ static void get_reads(const void *row, const struct look_env *env, struct out_ce
     const struct member_row *r = row;
     (void)env;
     out->foreign = r->reads;
-    out->is_text = true;
+    out->is_text = out->middle = true; /* the partitions stand at the end */
     out->role = ROLE_dim;
     out->state = r->reads.n ? VALUE_KNOWN : VALUE_NONE;
 }
@@ -202,7 +202,7 @@ static const struct column member_columns[] = {
     GET("HOST", get_host, FORM_TEXT, false, 18, 0, 2),
     GET("PARTS", get_n_assigned, FORM_COUNT, true, 5, 0, 1),
     GET("LAG", get_member_lag, FORM_COUNT, true, 14, 0, 3),
-    GET("READS", get_reads, FORM_TEXT, false, 24, 255, 4),
+    GET("READS", get_reads, FORM_TEXT, false, 22, 255, 4),
     GET("INSTANCE", get_instance, FORM_TEXT, false, 12, 24, 6),
     GET("ID", get_member_id, FORM_TEXT, false, 24, 60, 5),
 };
